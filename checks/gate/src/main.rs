@@ -1,0 +1,2 @@
+//! The cutpoint command line.
+fn main() {}

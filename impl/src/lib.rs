@@ -1,0 +1,4 @@
+//! A small real ext4: real locks, real journal, real image.
+
+pub mod device;
+pub mod units;

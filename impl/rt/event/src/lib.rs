@@ -1,1 +1,23 @@
-//! Placeholder.
+//! What an execution is made of, shared by every runtime and by the explorer.
+//!
+//! One controlled execution is a partial order of *events*: operations on synchronisation objects,
+//! named protocol steps, device requests, acknowledgements. This crate holds the vocabulary and the
+//! recorder, and depends on nothing, so that the runtimes (which produce events) and the explorer
+//! (which consumes them) agree without knowing each other.
+//!
+//! - [`op`]: the kinds of operation and which of them commute.
+//! - [`object`]: what operations act on, with names that are stable across executions.
+//! - [`event`]: one entry of the log.
+//! - [`log`]: the recorder of the current execution.
+//! - [`pending`]: what each task is about to do, for schedulers.
+
+pub mod event;
+pub mod log;
+pub mod object;
+pub mod op;
+pub mod pending;
+
+pub use event::{Arg, Args, Event, TaskId, Value, What};
+pub use log::{Finding, Log};
+pub use object::{Class, Key, ObjectId, ObjectName};
+pub use op::{Op, Relation};

@@ -1,0 +1,74 @@
+//! What operations act on, with names that are stable across executions.
+
+use std::fmt;
+
+/// The number of an object in one execution, in order of creation. Two executions that create
+/// objects in different orders number them differently; [`ObjectName`] is the stable identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(pub u32);
+
+/// A class of objects that play the same part, like every inode's `i_data_sem`.
+///
+/// Classes are declared as statics; lock-order analysis works per class.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class {
+    /// The field's name for it.
+    pub name: &'static str,
+    /// Its place in the lock order: a task may wait only for ranks above all that it holds.
+    /// `None` where the class takes no part in the order.
+    pub rank: Option<u16>,
+}
+
+impl Class {
+    /// A class with a place in the lock order.
+    pub const fn ranked(name: &'static str, rank: u16) -> Class {
+        Class {
+            name,
+            rank: Some(rank),
+        }
+    }
+
+    /// A class that takes no part in the lock order.
+    pub const fn unranked(name: &'static str) -> Class {
+        Class { name, rank: None }
+    }
+}
+
+/// Which object of its class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The only one.
+    #[default]
+    Only,
+    /// Identified by one number, like an inode's.
+    One(u64),
+    /// Identified by two numbers, like an inode's and a folio's index.
+    Two(u64, u64),
+}
+
+/// The identity of an object across executions: class, key, and which one if several had both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    /// The class.
+    pub class: &'static Class,
+    /// Which object of the class.
+    pub key: Key,
+    /// How many objects of this class and key were created before it: a folio that was dropped
+    /// and brought in again is another object.
+    pub generation: u32,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.class.name)?;
+        match self.key {
+            Key::Only => {}
+            Key::One(a) => write!(f, " {a}")?,
+            Key::Two(a, b) => write!(f, " {a}:{b}")?,
+        }
+        if self.generation > 0 {
+            write!(f, " #{}", self.generation + 1)?;
+        }
+        Ok(())
+    }
+}

@@ -1,4 +1,5 @@
 //! A small real ext4: real locks, real journal, real image.
 
 pub mod device;
+pub mod lock;
 pub mod units;

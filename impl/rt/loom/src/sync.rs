@@ -1,5 +1,6 @@
 //! Shared memory.
 
+pub use crate::mutex::{Mutex, MutexGuard};
 pub use rt_std::sync::LeafMutex;
 pub use std::sync::Arc;
 

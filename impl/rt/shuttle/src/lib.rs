@@ -10,6 +10,7 @@
 
 pub mod cell;
 pub mod device;
+mod mutex;
 pub mod object;
 pub mod sync;
 pub mod thread;

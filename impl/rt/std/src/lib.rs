@@ -7,6 +7,7 @@
 
 pub mod cell;
 pub mod device;
+mod mutex;
 pub mod object;
 pub mod sync;
 pub mod thread;

@@ -1,5 +1,6 @@
 //! Shared memory.
 
+pub use crate::mutex::{Mutex, MutexGuard};
 pub use std::sync::Arc;
 
 /// Atomics with explicit orderings.

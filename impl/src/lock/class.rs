@@ -1,0 +1,43 @@
+//! The lock classes, and their order in each design.
+//!
+//! Waits are locks too: starting a handle may wait for a commit, and truncate waits for writeback,
+//! so both have a place in the order.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/super.c, the comment on lock ordering (BH); the ext4-on-iomap series v4
+//! 09/23 reverses folio and transaction (IM).
+
+use rt::Class;
+
+/// Size changes and syscall-level write atomicity, per inode.
+pub static I_RWSEM: Class = Class::unranked("i_rwsem");
+/// Page-cache population against removal, per inode.
+pub static INVALIDATE_LOCK: Class = Class::unranked("invalidate_lock");
+/// A folio's flags and its association with the file.
+pub static FOLIO_LOCK: Class = Class::unranked("folio lock");
+/// A folio's writeback flag, waited for by truncate and by writers.
+pub static FOLIO_WRITEBACK: Class = Class::unranked("folio writeback");
+/// The folios of a file, looked up without a lock.
+pub static PAGE_CACHE: Class = Class::unranked("page cache");
+/// Starting a handle; closed while a commit gathers its transaction.
+pub static TRANSACTION: Class = Class::unranked("transaction");
+/// Waiting for a commit to finish.
+pub static COMMIT: Class = Class::unranked("commit");
+/// The extent tree, the delayed extents and `i_disksize`, per inode.
+pub static I_DATA_SEM: Class = Class::unranked("i_data_sem");
+/// The extent status tree, per inode.
+pub static I_ES_LOCK: Class = Class::unranked("i_es_lock");
+/// The validity cookie, per inode.
+pub static I_ES_SEQ: Class = Class::unranked("i_es_seq");
+/// The in-core size, per inode.
+pub static I_SIZE: Class = Class::unranked("i_size");
+/// The orphan list.
+pub static ORPHAN_LOCK: Class = Class::unranked("s_orphan_lock");
+/// The block allocator of the group.
+pub static GROUP_LOCK: Class = Class::unranked("group lock");
+/// Space promised to delayed allocation, and quota.
+pub static RESERVATION_LOCK: Class = Class::unranked("i_block_reservation_lock");
+/// I/O that completed and waits for the worker.
+pub static COMPLETED_IO: Class = Class::unranked("i_completed_io_lock");
+/// The directory's contents.
+pub static DIRECTORY: Class = Class::unranked("directory lock");

@@ -1,0 +1,169 @@
+//! The reader-writer semaphore without its data: a state word and a queue.
+//!
+//! Waiting is fair: who queues gets the lock in order of arrival, a writer alone, readers in
+//! batches. A release hands the lock over to the head of the queue before it wakes it, so nobody
+//! who arrives in between can steal it.
+//!
+//! # Source
+//! The handoff scheme of linux v7.0 kernel/locking/rwsem.c, always on; optimistic spinning and
+//! timed handoff are left out.
+
+use rt::sync::atomic::{AtomicBool, AtomicU32, Ordering, Peek};
+use rt::sync::{Arc, Mutex};
+use rt::thread::{self, Thread};
+use std::collections::VecDeque;
+
+/// A writer holds the lock.
+const WRITER: u32 = 1 << 31;
+/// Somebody waits: newcomers must queue, releases must look at the queue.
+const WAITERS: u32 = 1 << 30;
+/// The low bits count readers.
+const READERS: u32 = WAITERS - 1;
+
+#[derive(Debug)]
+pub(crate) struct RawRwSem {
+    state: AtomicU32,
+    queue: Mutex<VecDeque<Waiter>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    exclusive: bool,
+    thread: Thread,
+    granted: Arc<AtomicBool>,
+}
+
+impl RawRwSem {
+    pub(crate) fn new() -> RawRwSem {
+        RawRwSem {
+            state: AtomicU32::new(0),
+            queue: Mutex::new(VecDeque::new()),
+        }
+    }
+
+    /// Whether a shared acquisition could succeed now.
+    pub(crate) fn is_free_for_shared(&self) -> bool {
+        self.state.peek() & (WRITER | WAITERS) == 0
+    }
+
+    /// Whether an exclusive acquisition could succeed now.
+    pub(crate) fn is_free_for_exclusive(&self) -> bool {
+        self.state.peek() == 0
+    }
+
+    pub(crate) fn acquire_shared(&self) {
+        let mut state = self.state.load(Ordering::Relaxed);
+        while state & (WRITER | WAITERS) == 0 {
+            // Acquire: pairs with the release of the writer before.
+            match self.state.compare_exchange(
+                state,
+                state + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(found) => state = found,
+            }
+        }
+        self.wait(false);
+    }
+
+    pub(crate) fn acquire_exclusive(&self) {
+        // Acquire: pairs with the release of whoever held the lock before.
+        let free = self
+            .state
+            .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed);
+        if free.is_err() {
+            self.wait(true);
+        }
+    }
+
+    pub(crate) fn release_shared(&self) {
+        // Release publishes what was read under the lock to the next writer; Acquire gathers what
+        // earlier readers released, so that a grant below passes on theirs too.
+        let before = self.state.fetch_sub(1, Ordering::AcqRel);
+        if before & WAITERS != 0 && before & READERS == 1 {
+            self.grant(&mut self.queue.lock());
+        }
+    }
+
+    pub(crate) fn release_exclusive(&self) {
+        // Release publishes the section. If nobody waits that is all.
+        let before = self.state.fetch_and(!WRITER, Ordering::AcqRel);
+        if before & WAITERS != 0 {
+            self.grant(&mut self.queue.lock());
+        }
+    }
+
+    /// Turns the caller's exclusive hold into a shared one, and lets queued readers in.
+    pub(crate) fn downgrade(&self) {
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            let shared = (state & !WRITER) + 1;
+            match self
+                .state
+                .compare_exchange(state, shared, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => break,
+                Err(found) => state = found,
+            }
+        }
+        if state & WAITERS != 0 {
+            self.grant(&mut self.queue.lock());
+        }
+    }
+
+    /// Queues up and waits to be granted the lock.
+    fn wait(&self, exclusive: bool) {
+        let granted = Arc::new(AtomicBool::new(false));
+        {
+            let mut queue = self.queue.lock();
+            queue.push_back(Waiter {
+                exclusive,
+                thread: thread::current(),
+                granted: granted.clone(),
+            });
+            self.state.fetch_or(WAITERS, Ordering::Relaxed);
+            // The lock may have become free before the bit was set: nobody else would grant it.
+            self.grant(&mut queue);
+        }
+        // Acquire: pairs with the Release of the grant, and through it with the sections before.
+        while !granted.load(Ordering::Acquire) {
+            thread::park();
+        }
+    }
+
+    /// Hands the lock to the head of the queue if it is free for it: to one writer, or to every
+    /// reader up to the next writer.
+    fn grant(&self, queue: &mut VecDeque<Waiter>) {
+        while let Some(head) = queue.front() {
+            // While the bit is set only the queue's holder adds holds, so a failed exchange means
+            // that somebody released: look again.
+            let state = self.state.load(Ordering::Relaxed);
+            let (is_free, held) = match head.exclusive {
+                true => (state & (WRITER | READERS) == 0, state | WRITER),
+                false => (state & WRITER == 0, state + 1),
+            };
+            if !is_free {
+                break;
+            }
+            let next = if queue.len() == 1 {
+                held & !WAITERS
+            } else {
+                held
+            };
+            let exchanged =
+                self.state
+                    .compare_exchange(state, next, Ordering::AcqRel, Ordering::Relaxed);
+            if exchanged.is_ok()
+                && let Some(waiter) = queue.pop_front()
+            {
+                waiter.granted.store(true, Ordering::Release);
+                waiter.thread.unpark();
+            }
+        }
+        if queue.is_empty() {
+            self.state.fetch_and(!WAITERS, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,4 +1,9 @@
 //! A small real ext4: real locks, real journal, real image.
 
-pub mod device;
 pub mod units;
+
+pub mod device;
+
+pub mod disk;
+
+pub mod journal;

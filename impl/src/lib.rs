@@ -7,3 +7,5 @@ pub mod device;
 pub mod disk;
 
 pub mod journal;
+
+pub mod mkfs;

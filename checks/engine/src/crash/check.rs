@@ -7,7 +7,8 @@
 
 use super::candidates::{Base, CrashCase, Ground, Tear};
 use super::frontier::{Cut, CutMode, LogError, Persistence};
-use super::lazy::{Kept, LazyDisk, Stopped, explore_images};
+use super::images::{Stopped, explore_images};
+use super::lazy::{Kept, LazyDisk};
 use super::memory::{Fingerprint, Memory};
 use cutpoint_event::{Event, Log};
 use std::any::Any;

@@ -66,11 +66,11 @@ struct State {
 
 /// A fork: which candidate a unit turned out to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Decision {
+pub(super) struct Decision {
     block: u64,
     unit: usize,
-    choice: usize,
-    of: usize,
+    pub choice: usize,
+    pub of: usize,
 }
 
 /// A unit whose content is decided.
@@ -113,7 +113,8 @@ impl LazyDisk {
         LazyDisk::prescribed(case, Vec::new())
     }
 
-    fn prescribed(case: Arc<CrashCase>, decisions: Vec<Decision>) -> LazyDisk {
+    /// A disk that begins with the given decisions and goes on with the oldest candidates.
+    pub(super) fn prescribed(case: Arc<CrashCase>, decisions: Vec<Decision>) -> LazyDisk {
         let state = State {
             prescribed: decisions.len(),
             decisions,
@@ -342,6 +343,22 @@ impl LazyDisk {
         (0..self.blocks()).map(content).collect()
     }
 
+    /// Ends a run and hands out its decisions, prescribed ones included.
+    ///
+    /// # Errors
+    /// How the run differs from the one that the decisions were prescribed by.
+    pub(super) fn into_decisions(self) -> Result<Vec<Decision>, String> {
+        let mut state = self.state();
+        if let Some(message) = state.diverged.take() {
+            return Err(message);
+        }
+        if state.taken < state.prescribed {
+            let missing = state.decisions[state.taken];
+            return Err(format!("recovery did not repeat its read {missing:?}"));
+        }
+        Ok(std::mem::take(&mut state.decisions))
+    }
+
     fn check(&self, block: u64) -> Result<(), DiskError> {
         let blocks = self.blocks();
         if block < blocks {
@@ -418,69 +435,5 @@ impl State {
         ranges
             .flat_map(|(unit, range)| version(unit).data[range].iter().copied())
             .collect()
-    }
-}
-
-/// How far [`explore_images`] came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Explored {
-    /// How many times it ran the closure.
-    pub runs: u64,
-    /// Whether these were all distinguishable images.
-    pub is_complete: bool,
-}
-
-/// Why [`explore_images`] stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped<E> {
-    /// The closure read differently when it was given the same disk again.
-    Diverged(String),
-    /// The closure returned an error.
-    Error(E),
-}
-
-/// Runs `run` once per image of `case` that it can tell apart, but at most `runs_max` times.
-///
-/// `run` must be a deterministic function of what it reads.
-///
-/// # Errors
-/// The first error of `run`, or that it was not deterministic.
-pub fn explore_images<E>(
-    case: &Arc<CrashCase>,
-    runs_max: Option<u64>,
-    mut run: impl FnMut(&LazyDisk) -> Result<(), E>,
-) -> Result<Explored, Stopped<E>> {
-    let mut decisions = Vec::new();
-    let mut runs = 0;
-    loop {
-        if runs_max.is_some_and(|max| runs >= max) {
-            let is_complete = false;
-            return Ok(Explored { runs, is_complete });
-        }
-        let disk = LazyDisk::prescribed(case.clone(), decisions);
-        runs += 1;
-        let result = run(&disk);
-        let mut state = disk.state();
-        if state.taken < state.prescribed {
-            let missing = state.decisions[state.taken];
-            let message = || format!("recovery did not repeat its read {missing:?}");
-            state.diverged.get_or_insert_with(message);
-        }
-        if let Some(message) = state.diverged.take() {
-            return Err(Stopped::Diverged(message));
-        }
-        result.map_err(Stopped::Error)?;
-        decisions = std::mem::take(&mut state.decisions);
-        while decisions
-            .pop_if(|last| last.choice + 1 == last.of)
-            .is_some()
-        {}
-        match decisions.last_mut() {
-            Some(last) => last.choice += 1,
-            None => {
-                let is_complete = true;
-                return Ok(Explored { runs, is_complete });
-            }
-        }
     }
 }

@@ -60,7 +60,8 @@
 //! - `order`: happens-before between the events of a log.
 //! - [`frontier`]: cuts, and what must and may have reached the medium.
 //! - [`candidates`]: per block, what it may hold.
-//! - [`lazy`]: a disk that forks only where recovery looks.
+//! - [`lazy`]: a disk that decides what it holds only where recovery looks.
+//! - [`images`]: recovery on every image that it can tell apart.
 //! - [`memory`]: cases that were judged before.
 //! - [`check`]: the whole of it, for one execution after another.
 
@@ -71,6 +72,8 @@ pub mod frontier;
 pub mod candidates;
 
 pub mod lazy;
+
+pub mod images;
 
 pub mod memory;
 
@@ -85,5 +88,6 @@ pub use check::{
     Observations, Recover, RecoveryCrash,
 };
 pub use frontier::{Cut, CutMode, LogError, Persistence, WriteRecord};
-pub use lazy::{DiskError, Explored, Kept, LazyDisk, Stopped, UnitCandidates, explore_images};
+pub use images::{Explored, Stopped, explore_images};
+pub use lazy::{DiskError, Kept, LazyDisk, UnitCandidates};
 pub use memory::{Fingerprint, Memory};

@@ -86,13 +86,13 @@ impl Brute<'_> {
         cuts
     }
 
-    /// All images of one cut, of `blocks` blocks of `size` bytes that were 0 and tear at `unit`.
-    pub fn images(&self, cut: &[bool], blocks: u64, size: usize, unit: usize) -> BTreeSet<Image> {
+    /// All images of one cut, of a disk that held `base` and tears at `unit`.
+    pub fn images(&self, cut: &[bool], base: &Image, unit: usize) -> BTreeSet<Image> {
         let mut images = BTreeSet::from([Vec::new()]);
-        for block in 0..blocks {
-            let contents = self.contents(cut, block, size);
+        for (block, before) in (0..).zip(base) {
+            let contents = self.contents(cut, block, before);
             let mut parts = BTreeSet::from([Vec::new()]);
-            for start in (0..size).step_by(unit) {
+            for start in (0..before.len()).step_by(unit) {
                 let choices: BTreeSet<&[u8]> = contents
                     .iter()
                     .map(|data| &data[start..start + unit])
@@ -102,7 +102,7 @@ impl Brute<'_> {
             let next = |image: &Image| {
                 let extended = parts
                     .iter()
-                    .map(|data| [&image[..], &[data.clone()]].concat());
+                    .map(|data| [&image[..], std::slice::from_ref(data)].concat());
                 extended.collect::<Vec<_>>()
             };
             images = images.iter().flat_map(next).collect();
@@ -119,7 +119,7 @@ impl Brute<'_> {
 
     /// What a block, or a unit of it, can hold: for every subset of the writes that may be there,
     /// with all that must, any that is last.
-    fn contents(&self, cut: &[bool], block: u64, size: usize) -> BTreeSet<Vec<u8>> {
+    fn contents(&self, cut: &[bool], block: u64, before: &[u8]) -> BTreeSet<Vec<u8>> {
         let mut writes = self.writes(cut);
         writes.retain(|write| write.block == block);
         let must: Vec<bool> = writes.iter().map(|write| self.must(cut, write)).collect();
@@ -130,7 +130,7 @@ impl Brute<'_> {
                 continue;
             }
             if subset == 0 {
-                contents.insert(vec![0; size]);
+                contents.insert(before.to_vec());
             }
             let kept: Vec<&Write> = (0..writes.len())
                 .filter(|&i| in_subset(i))

@@ -96,7 +96,7 @@ pub fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(block, value, fua)| Act::Submit { block, value, fua }),
         4 => prop::bool::weighted(0.85).prop_map(|ok| Act::Complete { ok }),
         1 => Just(Act::CompleteOfOther),
-        2 => prop::bool::weighted(0.8).prop_map(|ok| Act::Flush { ok }),
+        3 => prop::bool::weighted(0.65).prop_map(|ok| Act::Flush { ok }),
         1 => Just(Act::Acknowledge),
         4 => (sync, 0..2u32).prop_map(|(op, object)| Act::Sync { op, object }),
     ]

@@ -7,8 +7,8 @@
 use super::brute::{Brute, Image, State};
 use super::build::{Act, act, log_of};
 use crate::crash::{
-    CrashCase, Cut, CutMode, Explored, Ground, LazyDisk, MemoryBase, Persistence, Stopped, Tear,
-    explore_images,
+    CrashCase, Cut, CutMode, Explored, Ground, LazyDisk, MemoryBase, Persistence, Source, Stopped,
+    Tear, explore_images,
 };
 use cutpoint_event::Log;
 use proptest::prelude::*;
@@ -76,11 +76,11 @@ fn images(case: &Arc<CrashCase>) -> BTreeSet<Image> {
 
 /// Every image of every cut in the log, by the definition.
 fn brute_states(log: &Log, size: usize, unit: usize) -> BTreeSet<State> {
-    let brute = Brute::new(log);
+    let (brute, base) = (Brute::new(log), vec![vec![0; size]; BLOCKS as usize]);
     let mut states = BTreeSet::new();
     for cut in brute.cuts() {
         let acknowledged = brute.acknowledged(&cut);
-        for image in brute.images(&cut, BLOCKS, size, unit) {
+        for image in brute.images(&cut, &base, unit) {
             states.insert((image, acknowledged.clone()));
         }
     }
@@ -111,6 +111,53 @@ fn recover_records(disk: &LazyDisk) -> (bool, Vec<u8>) {
         is_committed,
         disk.read(2).expect("a block of the disk").to_vec(),
     )
+}
+
+/// The case of one image.
+fn single(image: &Image, ground: &Ground) -> Arc<CrashCase> {
+    let version = |data: &Vec<u8>| {
+        let version = ground.version(data.as_slice().into(), Source::Base);
+        vec![vec![version]; ground.units()]
+    };
+    let blocks = (0..).zip(image.iter().map(version)).collect();
+    Arc::new(CrashCase::of(ground, blocks))
+}
+
+/// Recovery with writes that depend on what it read, flushed and not, before and after.
+fn recover_with_writes(disk: &LazyDisk) {
+    let read = |block| disk.read(block).expect("a block of the disk");
+    let write = |block, byte, fua| {
+        let data = vec![byte; disk.block_size()];
+        disk.write(block, &data, fua).expect("a block of the disk");
+    };
+    let first = read(0)[0];
+    write(2, first | 0x20, first == 1);
+    if first > 1 {
+        disk.flush();
+    }
+    write(0, read(1)[1] | 0x40, false);
+    if read(2)[0] == 0x21 {
+        disk.flush();
+        write(1, 0x60, true);
+    }
+}
+
+/// What a power cut during recovery leaves of a case, by the engine.
+fn nested_images(case: &Arc<CrashCase>) -> BTreeSet<Image> {
+    let mut nested = BTreeSet::new();
+    explore(case, |disk| {
+        recover_with_writes(disk);
+        disk.seal();
+        let persistence = Persistence::of(&disk.recovery_log()).expect("sound");
+        let versions = case.ground().versions(&persistence, 1).expect("blocks");
+        let _ = persistence.cuts(CutMode::Frontier, |cut| {
+            let beneath = disk.decided_before(cut.prefix[0] as usize);
+            let inner = beneath.after(&persistence, &versions, &cut, None);
+            nested.extend(images(&Arc::new(inner)));
+            ControlFlow::Continue(())
+        });
+    });
+    nested
 }
 
 fn recovered(states: &BTreeSet<State>) -> BTreeSet<&Image> {
@@ -158,12 +205,7 @@ proptest! {
             });
             let mut one_by_one = BTreeSet::new();
             for image in images(&case) {
-                let version = |data: &Vec<u8>| {
-                    let source = crate::crash::Source::Base;
-                    vec![vec![ground.version(data.as_slice().into(), source)]]
-                };
-                let blocks = (0..).zip(image.iter().map(version)).collect();
-                let single = Arc::new(CrashCase::of(&ground, blocks));
+                let single = single(&image, &ground);
                 let runs = explore(&single, |disk| {
                     one_by_one.insert(recover_records(disk));
                 });
@@ -171,6 +213,26 @@ proptest! {
             }
             prop_assert_eq!(lazily, one_by_one);
             prop_assert!(u128::from(explored.runs) <= case.states());
+        }
+    }
+
+    #[test]
+    fn crashes_in_recovery_leave_what_the_definition_says(acts in acts()) {
+        let log = log_of(&acts, 2, false);
+        let ground = ground(2, Tear::Block);
+        for (_, case) in cases(&log, CutMode::Frontier, &ground) {
+            let mut expected = BTreeSet::new();
+            for image in images(&case) {
+                explore(&single(&image, &ground), |disk| {
+                    recover_with_writes(disk);
+                    let log = disk.recovery_log();
+                    let brute = Brute::new(&log);
+                    for cut in brute.cuts() {
+                        expected.extend(brute.images(&cut, &image, 2));
+                    }
+                });
+            }
+            prop_assert_eq!(nested_images(&case), expected);
         }
     }
 

@@ -121,6 +121,50 @@ fn frontiers_and_cases_of_the_journal_are_exact() {
 }
 
 #[test]
+fn a_power_cut_in_recovery_leaves_undecided_what_recovery_had_not_read() {
+    let mut log = Builder::default();
+    log.write(0, 0, &[1; 16], false);
+    log.write(0, 1, &[1; 16], false);
+    let options = CrashOptions::default();
+    let mut checker = CrashChecker::new(options, MemoryBase::zeroed(16, 3));
+    checker.check(&log.finish(), &Sequential).expect("holds");
+    let stats = checker.stats();
+    // Four images at first. Cut off before the flush: block 0 decided, block 1 open, block 2
+    // written or not. Cut off after it: all decided.
+    assert_eq!(stats.crash_cases, 1 + 2 + 4);
+    assert_eq!(stats.crash_states_covered, 4 + 2 * 4 + 4 * 2);
+}
+
+/// A recovery that reads block 0, writes block 2 and flushes, reads block 1 and writes block 2.
+struct Sequential;
+
+impl Recover for Sequential {
+    type Promise = u8;
+
+    fn promises(&self, _log: &Log, _cut: &Cut) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn recover_and_judge(
+        &self,
+        disk: &LazyDisk,
+        _promises: &[u8],
+        _depth: u32,
+    ) -> Result<Observations, CrashFinding> {
+        for (block, byte) in [(0, 5), (1, 6)] {
+            disk.read(block).expect("a block of the disk");
+            disk.write(2, &[byte; 16], false)
+                .expect("a block of the disk");
+            if block == 0 {
+                disk.flush();
+            }
+        }
+        disk.seal();
+        Ok(Observations::default())
+    }
+}
+
+#[test]
 fn bounds_are_reported() {
     let in_flight = CrashOptions {
         in_flight_max: Some(0),

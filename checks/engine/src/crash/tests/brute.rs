@@ -152,17 +152,15 @@ impl Brute<'_> {
         let Some((completed, true)) = write.completed else {
             return false;
         };
-        let flush = |event: usize, wanted: bool| matches!(self.log.events[event].what, What::Flushed { ok } if ok == wanted);
-        let events = 0..cut.len();
-        let durable_by = |f: usize| {
-            cut[f]
-                && flush(f, true)
-                && self.reaches(completed, f)
-                && !events
-                    .clone()
-                    .any(|g| flush(g, false) && self.reaches(completed, g) && self.reaches(g, f))
+        let events = &self.log.events;
+        let flush = |event: usize, ok: bool| events[event].what == What::Flushed { ok };
+        let dropped = |f: usize| {
+            let between = |g| self.reaches(completed, g) && self.reaches(g, f);
+            (0..cut.len()).any(|g| flush(g, false) && between(g))
         };
-        (write.fua && cut[completed]) || events.clone().any(durable_by)
+        let durable_by =
+            |f: usize| cut[f] && flush(f, true) && self.reaches(completed, f) && !dropped(f);
+        (write.fua && cut[completed]) || (0..cut.len()).any(durable_by)
     }
 
     fn writes(&self, cut: &[bool]) -> Vec<Write> {

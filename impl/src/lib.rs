@@ -1,5 +1,13 @@
 //! A small real ext4: real locks, real journal, real image.
 
-pub mod device;
-pub mod lock;
 pub mod units;
+
+pub mod device;
+
+pub mod disk;
+
+pub mod lock;
+
+pub mod journal;
+
+pub mod mkfs;

@@ -4,6 +4,9 @@
 //! later [`Device::flush`] has returned, or unless the write asked for [`Durability::Fua`].
 //! Writes in flight or in the cache may reach the medium in any order, in part, or not at all.
 
+pub mod file;
+pub mod memory;
+
 use crate::units::{Block, Pblk};
 
 /// What a device reports when it can not do as told.

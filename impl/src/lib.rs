@@ -8,6 +8,8 @@ pub mod disk;
 
 pub mod lock;
 
+pub mod buffer;
+
 pub mod journal;
 
 pub mod mkfs;

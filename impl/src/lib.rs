@@ -1,8 +1,60 @@
 //! A small real ext4: real locks, real journal, real image.
 
-pub mod device;
-pub mod disk;
-pub mod journal;
-pub mod lock;
-pub mod mkfs;
+pub mod protocol;
+
 pub mod units;
+
+pub mod error;
+
+pub mod device;
+
+pub mod disk;
+
+pub mod mkfs;
+
+pub mod lock;
+
+pub mod buffer;
+
+pub mod journal;
+
+pub mod extent;
+
+pub mod cache;
+
+pub mod inode;
+
+pub mod space;
+
+pub mod allocate;
+
+pub mod orphan;
+
+pub mod fs;
+
+pub mod mount;
+
+pub mod directory;
+
+pub mod write;
+
+pub mod read;
+
+pub mod ioend;
+
+pub mod writeback;
+
+pub mod completion;
+
+pub mod truncate;
+
+pub mod fsync;
+
+pub mod evict;
+
+pub mod invariants;
+
+pub mod trace;
+
+/// The runtime that the core is built on.
+pub use rt;

@@ -6,6 +6,7 @@
 
 pub mod file;
 pub mod memory;
+pub mod recording;
 
 use crate::units::{Block, Pblk};
 

@@ -1,3 +1,402 @@
 //! The journal: a jbd2 log in the blocks of one inode.
+//!
+//! A [`Handle`] is one atomic update. Handles join the *running* transaction; [`commit`] makes it
+//! happen by writing it to the log; [`checkpoint`] later writes the blocks to their homes;
+//! [`recovery`] does so after a crash.
+//!
+//! Layers, from the bottom: where the blocks are ([`location`], [`circular`]), what they hold
+//! ([`mod@format`], [`superblock`]), the log on its device ([`log`], [`log_space`], [`tail`]), what
+//! handles gather ([`transaction`], [`handle`]), and the three procedures that move it.
+//!
+//! # Locking
+//! The commit mutex comes before the transaction barrier: who commits takes the mutex, then closes
+//! the barrier. Who has a handle open takes neither again. Visible operations are few: one to enter
+//! the barrier at a handle's start, one to leave it at its stop; a commit takes the mutex, closes,
+//! drains and opens the barrier, and publishes its number.
+//!
+//! # Source
+//! linux v7.0 fs/jbd2.
 
 pub mod superblock;
+
+pub mod circular;
+
+pub mod location;
+
+pub mod format;
+
+pub mod log;
+
+pub mod log_space;
+
+pub mod tail;
+
+pub mod error;
+
+pub mod transaction;
+
+pub mod handle;
+
+pub mod commit;
+
+pub mod checkpoint;
+
+pub mod published;
+
+pub mod recovery;
+
+pub mod steps;
+
+#[cfg(test)]
+mod tests;
+
+pub use circular::LogBlock;
+pub use commit::CommitHooks;
+pub use error::JournalError;
+pub use handle::Handle;
+pub use location::JournalLocation;
+pub use recovery::{Recovered, RecoveryError, recover};
+pub use steps::{Correct, JournalSteps};
+
+use crate::device::Device;
+use crate::lock::{Key, Mutex, class};
+use crate::units::{BLOCK_SIZE, Tid};
+use checkpoint::{Checkpoint, CheckpointList};
+use circular::Circular;
+use commit::Commit;
+use log::Log;
+use log_space::LogSpace;
+use published::CommittedTid;
+use rt::Args;
+use rt::sync::Arc;
+use std::marker::PhantomData;
+use superblock::JournalSuperblock;
+use tail::LogTail;
+use transaction::{Refusal, Shared, TransactionState};
+
+/// The fewest log blocks that the journal can work with.
+const LOG_BLOCKS_MIN: u32 = 8;
+
+/// Where to begin in the log and how much of it to use. The default is all of it, from its first
+/// block on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JournalOptions {
+    /// Where the first transaction begins.
+    pub head: Option<LogBlock>,
+    /// The most log blocks in use at a time, at least 8.
+    pub log_blocks_max: Option<u32>,
+}
+
+/// A journal.
+pub struct Journal<D: Device, S: JournalSteps = Correct> {
+    log: Log<D>,
+    shared: Shared,
+    /// Serialises commits and checkpoints.
+    committer: Mutex<Committer>,
+    committed: CommittedTid,
+    hooks: Arc<dyn CommitHooks>,
+    steps: PhantomData<fn() -> S>,
+}
+
+/// What commits and checkpoints work on.
+#[derive(Debug)]
+struct Committer {
+    tail: LogTail,
+    checkpoint: CheckpointList,
+    /// The transaction that will commit next.
+    next: Tid,
+    /// Why the journal was aborted, if it was. Sticky.
+    aborted: Option<String>,
+}
+
+impl<D: Device> Journal<D> {
+    /// Opens a clean journal: one just made, or one just recovered.
+    ///
+    /// # Errors
+    /// [`JournalError::NeedsRecovery`], [`JournalError::RecordedError`],
+    /// [`JournalError::Options`], [`JournalError::Format`], [`JournalError::Device`].
+    pub fn open(
+        device: Arc<D>,
+        location: JournalLocation,
+        hooks: Arc<dyn CommitHooks>,
+        options: JournalOptions,
+    ) -> Result<Journal<D>, JournalError> {
+        Journal::open_with_steps(device, location, hooks, options)
+    }
+}
+
+impl<D: Device, S: JournalSteps> Journal<D, S> {
+    /// As [`Journal::open`], with the steps of `S`.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_with_steps(
+        device: Arc<D>,
+        location: JournalLocation,
+        hooks: Arc<dyn CommitHooks>,
+        options: JournalOptions,
+    ) -> Result<Journal<D, S>, JournalError> {
+        let at = location.superblock();
+        let mut image = [0; BLOCK_SIZE];
+        device.read(at, &mut image)?;
+        let superblock = JournalSuperblock::decode(&image, at, location.blocks())?;
+        if superblock.start != 0 {
+            return Err(JournalError::NeedsRecovery);
+        }
+        if superblock.errno != 0 {
+            let errno = superblock.errno;
+            return Err(JournalError::RecordedError { errno });
+        }
+        let circular = Circular::new(superblock.first, superblock.maxlen);
+        let space = log_space(circular, options)?;
+        let log = Log {
+            device,
+            location,
+            circular,
+            uuid: superblock.uuid,
+            seed: superblock.seed(),
+        };
+        let next = superblock.sequence;
+        let committer = Committer {
+            tail: LogTail::new(superblock, image),
+            checkpoint: CheckpointList::default(),
+            next,
+            aborted: None,
+        };
+        Ok(Journal {
+            log,
+            shared: Shared::new(next, space),
+            committer: Mutex::new(&class::COMMIT, Key::Only, committer),
+            committed: CommittedTid::new(Tid(next.0.wrapping_sub(1))),
+            hooks,
+            steps: PhantomData,
+        })
+    }
+
+    /// Starts a handle that may change up to `credits` blocks.
+    ///
+    /// # Errors
+    /// [`JournalError::Aborted`], [`JournalError::TooLarge`]; and whatever fails in the commit or
+    /// the checkpoint that makes room where there is none.
+    ///
+    /// # Locking
+    /// Requires: that the caller has no handle open.
+    /// Takes: a place in the running transaction, until the handle stops. Waits while a commit
+    /// detaches the transaction. Where the log is short of room: takes and drops the commit mutex.
+    pub fn start(&self, credits: u32) -> Result<Handle<'_>, JournalError> {
+        loop {
+            self.shared.barrier.enter();
+            match self.shared.running.with(|running| running.admit(credits)) {
+                Ok(tid) => return Ok(Handle::new(&self.shared, tid, credits)),
+                Err(refusal) => {
+                    self.shared.barrier.exit();
+                    self.make_room(refusal)?;
+                }
+            }
+        }
+    }
+
+    /// The last transaction known to be committed.
+    pub fn committed(&self) -> Tid {
+        self.committed.load()
+    }
+
+    /// Commits the running transaction, if it holds anything, and returns its number.
+    ///
+    /// # Errors
+    /// [`JournalError::Aborted`]; [`JournalError::Device`], which aborts the journal.
+    ///
+    /// # Locking
+    /// Requires: that the caller has no handle open, and holds no lock that somebody who has one
+    /// open waits for.
+    /// Takes and drops: the commit mutex, then the transaction barrier.
+    ///
+    /// # Crash
+    /// See [`commit`].
+    pub fn commit_once(&self) -> Result<Option<Tid>, JournalError> {
+        self.commit_locked(&mut self.committer.lock())
+    }
+
+    /// Returns once transaction `tid` has committed; commits it if nobody has. A transaction that
+    /// holds nothing counts as committed.
+    ///
+    /// # Errors
+    /// As [`Journal::commit_once`].
+    ///
+    /// # Locking
+    /// As [`Journal::commit_once`].
+    pub fn wait_commit(&self, tid: Tid) -> Result<(), JournalError> {
+        if self.committed().is_at_or_after(tid) {
+            return Ok(());
+        }
+        let mut committer = self.committer.lock();
+        while !committer.next.is_after(tid) {
+            if self.commit_locked(&mut committer)?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes every committed transaction to its home and empties the log.
+    ///
+    /// The running transaction is not part of it. To leave a clean journal, stop all handles,
+    /// commit, then checkpoint.
+    ///
+    /// # Errors
+    /// [`JournalError::Aborted`]; [`JournalError::Device`], which aborts the journal.
+    ///
+    /// # Locking
+    /// Takes and drops: the commit mutex.
+    ///
+    /// # Crash
+    /// See [`checkpoint`].
+    pub fn checkpoint_all(&self) -> Result<(), JournalError> {
+        self.checkpoint_locked(&mut self.committer.lock())
+    }
+
+    /// Aborts the journal: no handle starts any more, and no transaction commits. The log stays as
+    /// it is, to be recovered at the next mount.
+    ///
+    /// # Locking
+    /// Requires: that the caller has no handle open.
+    /// Takes and drops: the commit mutex, then the transaction barrier. So a commit under way ends
+    /// first, and none follows.
+    pub fn abort(&self, reason: impl Into<String>) {
+        self.abort_locked(&mut self.committer.lock(), reason.into());
+    }
+
+    /// How many handles are open. Exact only where none can start or stop.
+    pub fn updates(&self) -> u32 {
+        self.shared
+            .running
+            .with(|running| running.transaction.updates)
+    }
+
+    /// How many blocks the log has left.
+    pub fn log_blocks_free(&self) -> u32 {
+        self.shared
+            .running
+            .with(|running| running.space.free_blocks())
+    }
+
+    /// Makes what a handle was refused for: room in the transaction or in the log.
+    fn make_room(&self, refusal: Refusal) -> Result<(), JournalError> {
+        rt::step("wait for log space", Args::default);
+        let mut committer = self.committer.lock();
+        match refusal {
+            Refusal::Failed(error) => return Err(error),
+            Refusal::TransactionFull => {
+                self.commit_locked(&mut committer)?;
+            }
+            Refusal::LogFull => {
+                self.commit_locked(&mut committer)?;
+                self.checkpoint_locked(&mut committer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_locked(&self, committer: &mut Committer) -> Result<Option<Tid>, JournalError> {
+        committer.refuse_if_aborted()?;
+        let detached = commit::detach(&self.shared, &self.log, &*self.hooks);
+        let Some(mut commit) = detached else {
+            return Ok(None);
+        };
+        let tid = commit.tid();
+        debug_assert_eq!(tid, committer.next, "transactions commit in their order");
+        if let Err(error) = self.write(&mut commit, committer) {
+            self.abort_locked(
+                committer,
+                format!("transaction {tid} did not commit: {error}"),
+            );
+            return Err(error.into());
+        }
+        commit.enter(TransactionState::Callback);
+        committer.checkpoint.add(&commit);
+        committer.next = tid.next();
+        S::release_freed(&mut commit);
+        commit.enter(TransactionState::Finished);
+        self.committed.store(tid);
+        Ok(Some(tid))
+    }
+
+    /// Writes a transaction, after making recovery look where it begins if the log was empty.
+    fn write(
+        &self,
+        commit: &mut Commit<'_, D>,
+        committer: &mut Committer,
+    ) -> Result<(), crate::device::DeviceError> {
+        if committer.tail.is_empty() {
+            committer
+                .tail
+                .move_to(&self.log, commit.tid(), commit.start())?;
+        }
+        commit::write::<D, S>(commit)
+    }
+
+    fn checkpoint_locked(&self, committer: &mut Committer) -> Result<(), JournalError> {
+        committer.refuse_if_aborted()?;
+        if committer.tail.is_empty() {
+            return Ok(());
+        }
+        let Committer {
+            tail,
+            checkpoint: list,
+            next,
+            ..
+        } = committer;
+        let mut checkpoint = Checkpoint::new(&self.log, tail, list, *next);
+        let outcome = checkpoint
+            .write_home()
+            .and_then(|()| S::advance_tail(&mut checkpoint));
+        if let Err(error) = outcome {
+            self.abort_locked(committer, format!("checkpoint: {error}"));
+            return Err(error.into());
+        }
+        let released = committer.checkpoint.log_blocks();
+        committer.checkpoint.clear();
+        self.shared
+            .running
+            .with(|running| running.space.release(released));
+        Ok(())
+    }
+
+    /// Aborts. The barrier is closed so that handles start before the abort or learn of it.
+    fn abort_locked(&self, committer: &mut Committer, reason: String) {
+        if committer.aborted.is_some() {
+            return;
+        }
+        rt::step("journal abort", Args::default);
+        committer.aborted = Some(reason.clone());
+        self.shared.barrier.close();
+        self.shared
+            .running
+            .with(|running| running.aborted = Some(reason));
+        self.shared.barrier.open();
+    }
+}
+
+impl Committer {
+    fn refuse_if_aborted(&self) -> Result<(), JournalError> {
+        match self.aborted.clone() {
+            Some(reason) => Err(JournalError::Aborted { reason }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The room in an empty log.
+fn log_space(circular: Circular, options: JournalOptions) -> Result<LogSpace, JournalError> {
+    let head = options.head.unwrap_or(circular.first());
+    // One block stays unused, so that a full log can be told from an empty one.
+    let usable = circular.len() - 1;
+    let usable = options.log_blocks_max.map_or(usable, |max| max.min(usable));
+    if !circular.contains(head) || usable < LOG_BLOCKS_MIN {
+        return Err(JournalError::Options {
+            first: circular.first().0,
+            blocks: circular.len(),
+        });
+    }
+    Ok(LogSpace::new(circular, head, usable))
+}

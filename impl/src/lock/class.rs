@@ -27,16 +27,18 @@ pub static COMMIT: Class = Class::unranked("commit");
 pub static I_DATA_SEM: Class = Class::unranked("i_data_sem");
 /// The extent status tree, per inode.
 pub static I_ES_LOCK: Class = Class::unranked("i_es_lock");
-/// The validity cookie, per inode.
-pub static I_ES_SEQ: Class = Class::unranked("i_es_seq");
 /// The in-core size, per inode.
 pub static I_SIZE: Class = Class::unranked("i_size");
+/// The size that the next inode write puts on disk, per inode.
+pub static I_DISKSIZE: Class = Class::unranked("i_disksize");
 /// The orphan list.
 pub static ORPHAN_LOCK: Class = Class::unranked("s_orphan_lock");
 /// The block allocator of the group.
 pub static GROUP_LOCK: Class = Class::unranked("group lock");
-/// Space promised to delayed allocation, and quota.
-pub static RESERVATION_LOCK: Class = Class::unranked("i_block_reservation_lock");
+/// Free and promised space of the file system, and its quota.
+pub static SPACE_LOCK: Class = Class::unranked("space counters");
+/// I/O in flight, waiting for the device.
+pub static IN_FLIGHT: Class = Class::unranked("bios in flight");
 /// I/O that completed and waits for the worker.
 pub static COMPLETED_IO: Class = Class::unranked("i_completed_io_lock");
 /// The directory's contents.

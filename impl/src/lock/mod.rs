@@ -11,7 +11,9 @@ pub mod flag;
 pub mod gate;
 pub mod mutex;
 pub mod rwsem;
+pub mod spin;
 pub mod value;
+pub mod work;
 
 mod raw;
 mod wait;
@@ -21,4 +23,6 @@ pub use gate::Gate;
 pub use mutex::{Mutex, MutexGuard};
 pub use rt::{Class, Key};
 pub use rwsem::{ReadGuard, RwSem, WriteGuard};
-pub use value::{LocklessSize, Sequence};
+pub use spin::SpinLock;
+pub use value::LocklessSize;
+pub use work::WorkList;

@@ -1,0 +1,31 @@
+//! # Source
+//! linux v7.0 fs/ext4/inode.c `ext4_setattr` puts the inode on the orphan list in the handle that
+//! changes its size; the reviewers of the direct-I/O thread insist on the same order. Catalogue
+//! entry D33 has it for direct I/O.
+//!
+//! # Breaks
+//! I14: a crash between the two transactions of the truncate leaves written blocks past the end of
+//! the file, and nobody to free them.
+//!
+//! The inode is not put on the list.
+
+use super::extfs::device::Device;
+use super::extfs::error::FsError;
+use super::extfs::fs::Filesystem;
+use super::extfs::inode::Inode;
+use super::extfs::journal::{Handle, JournalSteps};
+use super::extfs::protocol::Protocol;
+
+pub enum TruncateWithoutOrphan {}
+
+impl JournalSteps for TruncateWithoutOrphan {}
+
+impl Protocol for TruncateWithoutOrphan {
+    fn orphan_add<D: Device>(
+        _fs: &Filesystem<D, Self>,
+        _handle: &mut Handle<'_>,
+        _inode: &Inode,
+    ) -> Result<(), FsError> {
+        Ok(())
+    }
+}

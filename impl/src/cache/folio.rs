@@ -1,0 +1,205 @@
+//! A folio: some blocks of a file in memory, with per-block flags, a lock and a writeback flag.
+//!
+//! A block is *uptodate* when its bytes in the folio are the file's, and *dirty* when they are newer
+//! than the disk's; dirty implies uptodate. A folio is under *writeback* from the moment its dirty
+//! blocks are taken for I/O until that I/O has been seen to by whoever completes it.
+//!
+//! # Source
+//! linux v7.0 include/linux/page-flags.h, mm/filemap.c `folio_lock`; the per-block bits are those
+//! of fs/iomap/buffered-io.c `struct iomap_folio_state`.
+
+use crate::lock::{Flag, Key, Mutex, MutexGuard, class};
+use crate::units::{BLOCK_SIZE, Ino, Lblk};
+use rt::sync::Arc;
+use rt::sync::LeafMutex;
+use std::ops::Range;
+
+/// A folio.
+#[derive(Debug)]
+pub struct Folio {
+    index: u32,
+    blocks: u32,
+    state: Mutex<FolioState>,
+    /// Raised while the folio's data are being written.
+    pub writeback: Flag,
+    /// Whether a block is dirty, for invariants: who changes it holds the folio lock.
+    dirty_mirror: LeafMutex<u32>,
+}
+
+/// What the folio lock protects.
+#[derive(Debug)]
+pub struct FolioState {
+    attached: bool,
+    data: Vec<u8>,
+    uptodate: u32,
+    dirty: u32,
+}
+
+/// A hold on the folio lock.
+pub struct FolioGuard<'a> {
+    folio: &'a Folio,
+    state: MutexGuard<'a, FolioState>,
+}
+
+impl Folio {
+    /// An empty folio of `blocks` blocks, neither uptodate nor dirty, attached.
+    pub fn new(ino: Ino, index: u32, blocks: u32) -> Folio {
+        let key = Key::Two(u64::from(ino.0), u64::from(index));
+        let state = FolioState {
+            attached: true,
+            data: vec![0; blocks as usize * BLOCK_SIZE],
+            uptodate: 0,
+            dirty: 0,
+        };
+        Folio {
+            index,
+            blocks,
+            state: Mutex::new(&class::FOLIO_LOCK, key, state),
+            writeback: Flag::new(&class::FOLIO_WRITEBACK, key),
+            dirty_mirror: LeafMutex::new(0),
+        }
+    }
+
+    /// Locks the folio.
+    ///
+    /// # Locking
+    /// Takes: the folio lock.
+    pub fn lock(&self) -> FolioGuard<'_> {
+        FolioGuard {
+            folio: self,
+            state: self.state.lock(),
+        }
+    }
+
+    /// The blocks of the file that the folio holds.
+    pub fn range(&self) -> Range<Lblk> {
+        let start = self.index * self.blocks;
+        Lblk(start)..Lblk(start + self.blocks)
+    }
+
+    /// The dirty blocks of the file, for invariants: not an operation.
+    pub fn peek_dirty(&self) -> Vec<Lblk> {
+        let dirty = self.dirty_mirror.with(|dirty| *dirty);
+        (0..self.blocks)
+            .filter(|i| dirty & (1 << i) != 0)
+            .map(|i| Lblk(self.range().start.0 + i))
+            .collect()
+    }
+}
+
+impl FolioGuard<'_> {
+    /// The folio.
+    pub fn folio(&self) -> &Folio {
+        self.folio
+    }
+
+    /// The folio's index in the file.
+    pub fn index(&self) -> u32 {
+        self.folio.index
+    }
+
+    /// Whether the folio still belongs to its file.
+    pub fn is_attached(&self) -> bool {
+        self.state.attached
+    }
+
+    /// Takes the folio from its file; [`super::PageCache::detach`] is the way in.
+    pub(super) fn detach(&mut self) {
+        self.state.attached = false;
+        self.set_dirty(0);
+    }
+
+    /// Whether the bytes of a block are the file's.
+    pub fn is_uptodate(&self, lblk: Lblk) -> bool {
+        self.state.uptodate & self.bit(lblk) != 0
+    }
+
+    /// Whether a block is newer than the disk.
+    pub fn is_dirty(&self, lblk: Lblk) -> bool {
+        self.state.dirty & self.bit(lblk) != 0
+    }
+
+    /// Whether any block is newer than the disk.
+    pub fn has_dirty(&self) -> bool {
+        self.state.dirty != 0
+    }
+
+    /// The bytes of a block.
+    pub fn block(&self, lblk: Lblk) -> &[u8; BLOCK_SIZE] {
+        let at = self.at(lblk);
+        self.state.data[at..at + BLOCK_SIZE]
+            .try_into()
+            .expect("a block is a block long")
+    }
+
+    /// Fills a block with what the disk holds, or zeroes: it becomes uptodate.
+    pub fn fill(&mut self, lblk: Lblk, bytes: &[u8; BLOCK_SIZE]) {
+        let at = self.at(lblk);
+        self.state.data[at..at + BLOCK_SIZE].copy_from_slice(bytes);
+        self.state.uptodate |= self.bit(lblk);
+    }
+
+    /// Copies `bytes` into an uptodate block from `offset` on, and marks the block dirty.
+    pub fn write(&mut self, lblk: Lblk, offset: usize, bytes: &[u8]) {
+        debug_assert!(self.is_uptodate(lblk), "dirty implies uptodate");
+        let at = self.at(lblk) + offset;
+        self.state.data[at..at + bytes.len()].copy_from_slice(bytes);
+        self.set_dirty(self.state.dirty | self.bit(lblk));
+    }
+
+    /// Zeroes a block from `offset` to its end without making it dirty.
+    pub fn zero_from(&mut self, lblk: Lblk, offset: usize) {
+        let at = self.at(lblk);
+        self.state.data[at + offset..at + BLOCK_SIZE].fill(0);
+    }
+
+    /// Forgets the blocks from `from` on: they leave the file.
+    pub fn invalidate_from(&mut self, from: Lblk) {
+        let range = self.folio.range();
+        for lblk in (from.max(range.start).0..range.end.0).map(Lblk) {
+            self.zero_from(lblk, 0);
+            let bit = self.bit(lblk);
+            self.state.uptodate &= !bit;
+            self.set_dirty(self.state.dirty & !bit);
+        }
+    }
+
+    /// Takes the dirty blocks for I/O: they are clean from here on. Happens before `i_size` is
+    /// sampled, so that a store that makes them dirty again is not missed.
+    pub fn clear_dirty_for_io(&mut self) -> Vec<Lblk> {
+        let dirty = self.state.dirty;
+        let start = self.folio.range().start.0;
+        self.set_dirty(0);
+        (0..self.folio.blocks)
+            .filter(|i| dirty & (1 << i) != 0)
+            .map(|i| Lblk(start + i))
+            .collect()
+    }
+
+    /// Makes blocks dirty again, after their I/O could not be started.
+    pub fn redirty(&mut self, lblk: Lblk) {
+        self.set_dirty(self.state.dirty | self.bit(lblk));
+    }
+
+    fn set_dirty(&mut self, dirty: u32) {
+        self.state.dirty = dirty;
+        self.folio.dirty_mirror.with(|mirror| *mirror = dirty);
+    }
+
+    fn bit(&self, lblk: Lblk) -> u32 {
+        1 << (lblk.0 - self.folio.range().start.0)
+    }
+
+    fn at(&self, lblk: Lblk) -> usize {
+        (lblk.0 - self.folio.range().start.0) as usize * BLOCK_SIZE
+    }
+}
+
+/// A folio that an I/O covers, and which of its blocks.
+#[derive(Clone, Debug)]
+pub struct FolioPart {
+    /// The folio.
+    pub folio: Arc<Folio>,
+    /// The blocks of the file.
+    pub blocks: Range<Lblk>,
+}

@@ -1,0 +1,129 @@
+//! I/O completion: what the device's interrupt does, and what is left to the worker because it
+//! needs a handle.
+//!
+//! # Source
+//! The ext4-on-iomap series v4 09/23 `ext4_iomap_end_bio`, `ext4_iomap_end_io`; XFS's
+//! fs/xfs/xfs_aops.c `xfs_end_ioend` is the model.
+
+use crate::device::Device;
+use crate::error::FsError;
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::ioend::Ioend;
+use crate::journal::Handle;
+use crate::protocol::Protocol;
+use crate::trace::args;
+use crate::{allocate, trace};
+
+/// The device reports that an I/O has completed. A pure overwrite inside the size on disk ends
+/// here; everything else, and every error, goes to the worker.
+///
+/// # Locking
+/// Interrupt context: takes only `i_completed_io_lock`.
+pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) {
+    for ticket in std::mem::take(&mut ioend.tickets) {
+        if let Err(error) = fs.device().complete(ticket) {
+            ioend.error = Some(error);
+        }
+    }
+    trace::step("I/O completes", || {
+        args([
+            ("", trace::range(&ioend.blocks)),
+            (
+                "",
+                if ioend.error.is_none() {
+                    "ok".into()
+                } else {
+                    "failed".into()
+                },
+            ),
+        ])
+    });
+    let is_append = ioend.end > ioend.inode.disksize.get();
+    if ioend.unwritten || is_append || ioend.error.is_some() {
+        let inode = ioend.inode.clone();
+        inode.completed.write(|completed| completed.push(ioend));
+        end_io_work(fs, &inode);
+    } else {
+        end_writeback(&ioend);
+    }
+}
+
+/// The worker: ends every I/O of a file that completed and could not be ended in the interrupt.
+///
+/// # Locking
+/// Takes: a handle, then `i_data_sem`, for each I/O. No folio lock.
+pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+    let mut batch = inode.completed.write(std::mem::take);
+    batch.sort_by_key(|ioend| ioend.blocks.start);
+    for mut ioend in batch {
+        if ioend.error.is_none()
+            && let Err(error) = end_io(fs, &ioend)
+        {
+            fs.report_writeback_error(error);
+        }
+        if let Some(error) = ioend.error.take() {
+            fs.report_writeback_error(error.into());
+        }
+        end_writeback(&ioend);
+    }
+}
+
+/// Converts what was written and raises the size on disk, in one handle.
+///
+/// # Locking
+/// Takes: a handle, then `i_data_sem`. Truncate waits for the folios' writeback, so the blocks are
+/// still the file's.
+///
+/// # Crash
+/// The data may be in the volatile cache still. The commit that makes this handle durable flushes
+/// the device first.
+fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Result<(), FsError> {
+    let inode = &ioend.inode;
+    let mut handle = fs.start_handle(allocate::CREDITS)?;
+    if ioend.unwritten {
+        let mut data = inode.lock_data();
+        let converted = data.tree.convert(ioend.blocks.clone())?;
+        trace::step("convert to written", || {
+            args([("", trace::range(&ioend.blocks))])
+        });
+        for mapping in converted {
+            data.insert_status(mapping);
+        }
+        allocate::store_tree(fs, &mut handle, inode, &mut data)?;
+    }
+    P::update_disksize(fs, &mut handle, inode, ioend.end)?;
+    handle.stop();
+    Ok(())
+}
+
+/// Raises the size on disk to `end`, but no further than the file reaches, and writes the inode.
+///
+/// # Locking
+/// Requires: a handle. Takes: `i_data_sem`.
+///
+/// # Crash
+/// Requires that the data below the new size have been written: the commit makes both durable.
+///
+/// # Errors
+/// [`FsError::Journal`].
+pub fn update_disksize<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    end: u64,
+) -> Result<(), FsError> {
+    let data = inode.lock_data();
+    let end = end.min(inode.size.get());
+    if end > inode.disksize.get() {
+        trace::step("raise i_disksize", || args([("to", end.into())]));
+        inode.disksize.set(end);
+    }
+    fs.mark_inode_dirty(handle, inode, &data)
+}
+
+fn end_writeback(ioend: &Ioend) {
+    for part in &ioend.parts {
+        part.folio.writeback.clear();
+    }
+}

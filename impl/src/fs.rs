@@ -1,0 +1,297 @@
+//! A mounted file system: its parts, and what every operation needs of them.
+
+use crate::allocate;
+use crate::buffer::{Buffer, BufferCache};
+use crate::cache::Folio;
+use crate::device::Device;
+use crate::disk;
+use crate::disk::extent::{ExtentNode, NodePlace, WHOLE_FILE};
+use crate::disk::geometry::Geometry;
+use crate::error::FsError;
+use crate::extent::tree::ExtentTree;
+use crate::inode::{Inode, InodeData};
+use crate::ioend::Ioend;
+use crate::journal::{Handle, Journal};
+use crate::lock::{Mutex, MutexGuard, WorkList};
+use crate::orphan::OrphanList;
+use crate::protocol::{Correct, Protocol};
+use crate::space::Space;
+use crate::units::{Ino, Lblk, Pblk};
+use crate::{completion, evict, fsync};
+use rt::sync::{Arc, LeafMutex};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Who runs background work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Background {
+    /// Whoever waits for it: there is no other thread.
+    #[default]
+    Stepped,
+    /// Threads of their own, in [`Filesystem::io_worker`].
+    Threads,
+}
+
+/// A mounted file system.
+pub struct Filesystem<D: Device, P: Protocol = Correct> {
+    pub(crate) device: Arc<D>,
+    pub(crate) geometry: Geometry,
+    pub(crate) background: Background,
+    pub(crate) blocks_per_folio: u32,
+    pub(crate) journal: Journal<D, P>,
+    pub(crate) buffers: BufferCache<D>,
+    pub(crate) superblock: Arc<Buffer>,
+    pub(crate) space: Arc<Space>,
+    pub(crate) orphans: Mutex<OrphanList>,
+    pub(crate) directory: Mutex<()>,
+    pub(crate) in_flight: WorkList<Ioend>,
+    // Filling the table from disk commutes: the first inode stays, and both are the same.
+    pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
+    // Keeps the first error: set by workers, taken by whoever waited for them.
+    pub(crate) writeback_error: LeafMutex<Option<FsError>>,
+}
+
+impl<D: Device, P: Protocol> Filesystem<D, P> {
+    /// The device.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// Where everything lies.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal<D, P> {
+        &self.journal
+    }
+
+    /// Free space and quota.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Metadata in memory.
+    pub(crate) fn buffers(&self) -> &BufferCache<D> {
+        &self.buffers
+    }
+
+    pub(crate) fn superblock_buffer(&self) -> &Arc<Buffer> {
+        &self.superblock
+    }
+
+    /// I/O that the device has not completed.
+    pub fn in_flight(&self) -> &WorkList<Ioend> {
+        &self.in_flight
+    }
+
+    /// The orphan list.
+    ///
+    /// # Locking
+    /// Takes: `s_orphan_lock`.
+    pub fn orphans(&self) -> MutexGuard<'_, OrphanList> {
+        self.orphans.lock()
+    }
+
+    /// Starts a handle that may change `credits` blocks.
+    ///
+    /// # Locking
+    /// Takes: a place in the running transaction. Waits while a commit gathers it.
+    ///
+    /// # Errors
+    /// [`FsError::Journal`].
+    pub fn start_handle(&self, credits: u32) -> Result<Handle<'_>, FsError> {
+        Ok(self.journal.start(credits)?)
+    }
+
+    /// The inode of a number, read from disk if it is not in memory.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`] if there is no such inode or it is not in use; [`FsError::Format`],
+    /// [`FsError::Device`].
+    pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>, FsError> {
+        if let Some(inode) = self.inodes.with(|inodes| inodes.get(&ino).cloned()) {
+            return Ok(inode);
+        }
+        let position = self.geometry.locate(ino).ok_or(FsError::NotFound)?;
+        let buffer = self.buffers.get(position.block())?;
+        let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
+        let on_disk = decoded?;
+        let tree = read_tree(&self.buffers, &self.geometry, position, &on_disk)?;
+        let inode = Arc::new(Inode::new(position, on_disk, tree, self.blocks_per_folio));
+        Ok(self
+            .inodes
+            .with(|inodes| inodes.entry(ino).or_insert(inode).clone()))
+    }
+
+    /// Writes an inode's size, blocks and extents into its block of the inode table.
+    ///
+    /// # Locking
+    /// Requires: `i_data_sem`, exclusive, which `data` comes from, and a handle.
+    ///
+    /// # Errors
+    /// [`FsError::Journal`], [`FsError::Device`].
+    pub fn mark_inode_dirty(
+        &self,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        data: &InodeData,
+    ) -> Result<(), FsError> {
+        let wanted = inode.to_disk(data);
+        let root = allocate::root(data);
+        self.modify_inode(handle, inode.ino, |on_disk| {
+            on_disk.size = wanted.size;
+            on_disk.blocks_512 = wanted.blocks_512;
+            root.encode_root(on_disk);
+        })?;
+        inode.note_tid(handle.tid());
+        Ok(())
+    }
+
+    /// Changes some fields of an inode on disk. Changes to different fields commute.
+    ///
+    /// # Locking
+    /// Requires: the lock that protects those fields, and a handle.
+    ///
+    /// # Errors
+    /// [`FsError::NotFound`], [`FsError::Journal`], [`FsError::Device`].
+    pub fn modify_inode(
+        &self,
+        handle: &mut Handle<'_>,
+        ino: Ino,
+        change: impl FnOnce(&mut disk::inode::Inode),
+    ) -> Result<(), FsError> {
+        let position = self.geometry.locate(ino).ok_or(FsError::NotFound)?;
+        let buffer = self.buffers.get(position.block())?;
+        handle.modify(&buffer, |block| {
+            let mut on_disk = disk::inode::Inode::decode(block, position, &self.geometry)?;
+            change(&mut on_disk);
+            on_disk.encode_into(block, position, self.geometry.seed);
+            Ok(())
+        })?
+    }
+
+    /// Waits until a folio's I/O has been completed and seen to. Where there are no background
+    /// threads the caller does that work.
+    ///
+    /// # Locking
+    /// Takes, where there are no background threads: what completion takes.
+    pub fn wait_on_writeback(&self, folio: &Folio) {
+        if self.background == Background::Stepped {
+            while folio.writeback.is_raised() && self.step_io() {}
+        }
+        folio.writeback.wait_clear();
+    }
+
+    /// Completes the oldest I/O in flight. Returns whether there was one.
+    pub fn step_io(&self) -> bool {
+        match self.in_flight.try_pop() {
+            Some(ioend) => {
+                completion::end_bio(self, ioend);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Completes I/O until [`WorkList::close`] is called on [`Filesystem::in_flight`] and none is
+    /// left. The body of the completion thread.
+    pub fn io_worker(&self) {
+        while let Some(ioend) = self.in_flight.pop() {
+            completion::end_bio(self, ioend);
+        }
+    }
+
+    pub(crate) fn report_writeback_error(&self, error: FsError) {
+        self.writeback_error
+            .with(|slot| slot.get_or_insert(error).clone());
+    }
+
+    pub(crate) fn take_writeback_error(&self) -> Option<FsError> {
+        self.writeback_error.with(Option::take)
+    }
+
+    /// Makes everything durable, for every file in memory.
+    ///
+    /// # Errors
+    /// As [`fsync::fsync`].
+    pub fn sync(&self) -> Result<(), FsError> {
+        for inode in self.inodes_in_memory() {
+            fsync::write_and_wait(self, &inode, Lblk(0)..Lblk(u32::MAX))?;
+        }
+        self.journal.commit_once()?;
+        self.device.flush()?;
+        Ok(())
+    }
+
+    /// Syncs, drops every inode from memory, empties the log, and marks the image clean.
+    ///
+    /// # Crash
+    /// Until the superblock has been written the image is dirty, and mounting it recovers it.
+    ///
+    /// # Errors
+    /// As [`Filesystem::sync`].
+    pub fn unmount(&self) -> Result<(), FsError> {
+        self.sync()?;
+        for inode in self.inodes_in_memory() {
+            evict::evict(self, &inode);
+        }
+        self.inodes.with(BTreeMap::clear);
+        self.journal.commit_once()?;
+        self.journal.checkpoint_all()?;
+        crate::mount::write_clean_superblock(self)
+    }
+
+    /// The inodes in memory, in order of their numbers.
+    pub fn inodes_in_memory(&self) -> Vec<Arc<Inode>> {
+        self.inodes
+            .with(|inodes| inodes.values().cloned().collect())
+    }
+}
+
+/// Reads a file's extent tree: the root, and one level of leaves.
+///
+/// # Errors
+/// [`FsError::Format`] also for a deeper tree or one that does not begin where its parent says;
+/// [`FsError::Device`].
+pub(crate) fn read_tree<D: Device>(
+    buffers: &BufferCache<D>,
+    geometry: &Geometry,
+    position: disk::geometry::InodePosition,
+    on_disk: &disk::inode::Inode,
+) -> Result<ExtentTree, FsError> {
+    let root = ExtentNode::decode_root(on_disk, position, geometry)?;
+    let children = match &root {
+        ExtentNode::Leaf(extents) => {
+            return Ok(ExtentTree::from_parts(extents.clone(), Vec::new()));
+        }
+        ExtentNode::Index { children, .. } => children.clone(),
+    };
+    let mut extents = Vec::new();
+    let mut leaves: Vec<Pblk> = Vec::new();
+    for (i, child) in children.iter().enumerate() {
+        let place = NodePlace {
+            block: child.child,
+            ino: position.ino(),
+            seed: on_disk.seed(position, geometry.seed),
+            depth: root.depth() - 1,
+            range: root.child_range(i, &WHOLE_FILE).unwrap_or(WHOLE_FILE),
+        };
+        let buffer = buffers.get(child.child)?;
+        match buffer.read(|block| ExtentNode::decode_block(block, &place, geometry))? {
+            ExtentNode::Leaf(leaf) => extents.extend(leaf),
+            ExtentNode::Index { .. } => return Err(FsError::TreeTooDeep),
+        }
+        leaves.push(child.child);
+    }
+    Ok(ExtentTree::from_parts(extents, leaves))
+}
+
+impl<D: Device, P: Protocol> fmt::Debug for Filesystem<D, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filesystem")
+            .field("geometry", &self.geometry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! Making a file durable, and waiting for its I/O.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/fsync.c `ext4_sync_file`; mm/filemap.c `file_write_and_wait_range`.
+
+use crate::device::Device;
+use crate::error::FsError;
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::protocol::Protocol;
+use crate::trace::args;
+use crate::units::Lblk;
+use crate::{trace, writeback};
+use rt::sync::Arc;
+use std::ops::Range;
+
+/// Writes the file's dirty blocks and its inode, and returns when both are durable.
+///
+/// # Locking
+/// Takes: what writeback takes; then waits for writeback and for a commit, holding nothing.
+///
+/// # Crash
+/// Once it has returned without an error, everything written before the call survives.
+///
+/// # Errors
+/// What writeback of this file system has failed with since it was last asked, and
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn fsync<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+) -> Result<(), FsError> {
+    write_and_wait(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
+    match inode.sync_tid() {
+        Some(tid) => fs.journal().wait_commit(tid)?,
+        // Nothing of the inode changed, but its data may still be in the volatile cache.
+        None => fs.device().flush()?,
+    }
+    rt::acknowledged("fsync", || {
+        args([
+            ("ino", inode.ino.0.into()),
+            ("size", inode.size.peek().into()),
+        ])
+    });
+    Ok(())
+}
+
+/// Writes dirty blocks in `range` and waits until their I/O has been completed and seen to.
+///
+/// # Locking
+/// Takes: what writeback takes.
+///
+/// # Errors
+/// As [`writeback::writepages`], and what the I/O failed with.
+pub fn write_and_wait<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+) -> Result<(), FsError> {
+    writeback::writepages(fs, inode, range.clone(), true)?;
+    for folio in inode.cache.lookup(range) {
+        fs.wait_on_writeback(&folio);
+    }
+    trace::step("writeback done", || args([("ino", inode.ino.0.into())]));
+    fs.take_writeback_error().map_or(Ok(()), Err)
+}

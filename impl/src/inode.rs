@@ -1,0 +1,274 @@
+//! An inode in memory: its locks, what each of them protects, and its copy on disk.
+
+use crate::cache::PageCache;
+use crate::disk;
+use crate::disk::geometry::InodePosition;
+use crate::extent::status::{Cookie, StatusTree};
+use crate::extent::tree::ExtentTree;
+use crate::extent::{Mapping, Status};
+use crate::ioend::Ioend;
+use crate::lock::{Key, LocklessSize, ReadGuard, RwSem, SpinLock, WriteGuard, class};
+use crate::units::{Ino, Lblk, Tid};
+use rt::sync::LeafMutex;
+use std::ops::{Deref, DerefMut};
+
+/// An inode in memory.
+#[derive(Debug)]
+pub struct Inode {
+    /// Its number.
+    pub ino: Ino,
+    /// Where its copy on disk lies.
+    pub position: InodePosition,
+    /// Held exclusively by whoever changes the size or needs a write to be atomic.
+    pub i_rwsem: RwSem<()>,
+    /// Held exclusively by whoever removes folios and their blocks, shared by whoever adds folios
+    /// without `i_rwsem`.
+    pub invalidate_lock: RwSem<()>,
+    /// The end of the file as callers see it. [writer: `i_rwsem` and a folio lock]
+    pub size: LocklessSize,
+    /// The end of the file that the next inode write puts on disk. [`i_data_sem`]
+    pub disksize: LocklessSize,
+    data: RwSem<InodeData>,
+    status: SpinLock<StatusTree>,
+    /// Its folios.
+    pub cache: PageCache,
+    /// I/O that has completed and waits for the worker.
+    pub completed: SpinLock<Vec<Ioend>>,
+    /// The last transaction that changed it, for fsync. A maximum: updates commute.
+    sync_tid: LeafMutex<Option<Tid>>,
+    /// What the inode on disk holds besides. Changed only while the inode is new.
+    attributes: disk::inode::Inode,
+}
+
+/// What `i_data_sem` protects.
+#[derive(Debug)]
+pub struct InodeData {
+    /// The extents on disk.
+    pub tree: ExtentTree,
+    /// Delayed blocks, for which space and quota are reserved.
+    pub reserved: u32,
+    /// Blocks charged to the owner: `i_blocks`.
+    pub quota_used: u64,
+    /// Blocks reserved for the owner.
+    pub quota_reserved: u64,
+}
+
+impl InodeData {
+    /// The data of an empty file.
+    pub fn empty() -> InodeData {
+        InodeData {
+            tree: ExtentTree::new(),
+            reserved: 0,
+            quota_used: 0,
+            quota_reserved: 0,
+        }
+    }
+}
+
+/// An exclusive hold on `i_data_sem`. In checked builds the instant invariants are evaluated when
+/// it is released.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct DataGuard<'a> {
+    inode: &'a Inode,
+    data: WriteGuard<'a, InodeData>,
+}
+
+impl Inode {
+    /// The inode as read from disk.
+    pub fn new(
+        position: InodePosition,
+        attributes: disk::inode::Inode,
+        tree: ExtentTree,
+        blocks_per_folio: u32,
+    ) -> Inode {
+        let ino = position.ino();
+        let key = Key::One(u64::from(ino.0));
+        let data = InodeData {
+            quota_used: u64::from(attributes.blocks_512) / 2,
+            tree,
+            reserved: 0,
+            quota_reserved: 0,
+        };
+        Inode {
+            ino,
+            position,
+            i_rwsem: RwSem::new(&class::I_RWSEM, key, ()),
+            invalidate_lock: RwSem::new(&class::INVALIDATE_LOCK, key, ()),
+            size: LocklessSize::new(&class::I_SIZE, key, attributes.size),
+            disksize: LocklessSize::new(&class::I_DISKSIZE, key, attributes.size),
+            data: RwSem::new(&class::I_DATA_SEM, key, data),
+            status: SpinLock::new(&class::I_ES_LOCK, key, StatusTree::new()),
+            cache: PageCache::new(ino, blocks_per_folio),
+            completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
+            sync_tid: LeafMutex::new(None),
+            attributes,
+        }
+    }
+
+    /// Locks the mapping for changing it.
+    ///
+    /// # Locking
+    /// Takes: `i_data_sem`, exclusive.
+    pub fn lock_data(&self) -> DataGuard<'_> {
+        DataGuard {
+            inode: self,
+            data: self.data.write(),
+        }
+    }
+
+    /// Locks the mapping for reading it.
+    ///
+    /// # Locking
+    /// Takes: `i_data_sem`, shared.
+    pub fn read_data(&self) -> ReadGuard<'_, InodeData> {
+        self.data.read()
+    }
+
+    /// What the extent status tree knows about a block, with the cookie that says how long it
+    /// stays true.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`. With `i_data_sem` held the answer stays true while it is.
+    pub fn lookup_status(&self, lblk: Lblk) -> (Option<Mapping>, Cookie) {
+        self.status.read(|tree| (tree.lookup(lblk), tree.cookie()))
+    }
+
+    /// Whether nothing has changed in the mapping since a cookie was taken.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`. The answer stays true while the folio lock is held on the blocks that
+    /// the mapping is used for.
+    pub fn is_current(&self, cookie: Cookie) -> bool {
+        self.status.read(|tree| tree.cookie() == cookie)
+    }
+
+    /// Looks a block up in the extent status tree, and where that knows nothing in the extent
+    /// tree, whose answer is cached.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`, and on a miss `i_data_sem`, shared.
+    pub fn query(&self, lblk: Lblk) -> (Mapping, Cookie) {
+        if let (Some(mapping), cookie) = self.lookup_status(lblk) {
+            return (mapping, cookie);
+        }
+        let data = self.read_data();
+        self.query_locked(&data, lblk)
+    }
+
+    /// As [`Inode::query`], for holders of `i_data_sem`.
+    ///
+    /// # Locking
+    /// Requires: `i_data_sem`, which `data` comes from. Takes: `i_es_lock`.
+    pub fn query_locked(&self, data: &InodeData, lblk: Lblk) -> (Mapping, Cookie) {
+        self.status.write(|status| {
+            let mapping = status.lookup(lblk).unwrap_or_else(|| {
+                let mut mapping = data.tree.lookup(lblk);
+                if let Some(known) = status.next_known(lblk) {
+                    mapping.len = mapping.len.min(known.0 - lblk.0);
+                }
+                status.cache(mapping);
+                mapping
+            });
+            (mapping, status.cookie())
+        })
+    }
+
+    /// Waits for nothing and changes nothing: the block's true mapping, for invariants.
+    pub fn peek_status(&self, lblk: Lblk) -> Option<Status> {
+        self.status.peek(|tree| {
+            tree.lookup(lblk)
+                .and_then(|mapping| mapping.status_at(lblk))
+        })
+    }
+
+    /// The delayed extents, for invariants: not an operation.
+    pub fn peek_delayed(&self) -> Vec<Mapping> {
+        self.status.peek(|tree| {
+            tree.iter()
+                .filter(|m| m.status == Status::Delayed)
+                .collect()
+        })
+    }
+
+    /// Notes that a transaction changes the inode.
+    pub fn note_tid(&self, tid: Tid) {
+        self.sync_tid.with(|last| {
+            if last.is_none_or(|last| tid.is_after(last)) {
+                *last = Some(tid);
+            }
+        });
+    }
+
+    /// The last transaction that changed the inode, if one has since it was read from disk.
+    pub fn sync_tid(&self) -> Option<Tid> {
+        self.sync_tid.with(|last| *last)
+    }
+
+    /// The inode as it belongs on disk. The orphan link is not part of it: the copy on disk is
+    /// where that lives.
+    pub fn to_disk(&self, data: &InodeData) -> disk::inode::Inode {
+        disk::inode::Inode {
+            size: self.disksize.peek(),
+            blocks_512: (data.quota_used * 2) as u32,
+            ..self.attributes.clone()
+        }
+    }
+
+    /// What is on disk besides size, blocks and extents.
+    pub fn attributes(&self) -> &disk::inode::Inode {
+        &self.attributes
+    }
+}
+
+impl DataGuard<'_> {
+    /// Puts a mapping into the extent status tree. Returns how many delayed blocks it overwrote.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`.
+    pub fn insert_status(&mut self, mapping: Mapping) -> u32 {
+        self.inode.status.write(|status| status.insert(mapping))
+    }
+
+    /// Removes a range from the extent status tree. Returns how many delayed blocks there were.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`.
+    pub fn remove_status(&mut self, range: std::ops::Range<Lblk>) -> u32 {
+        self.inode.status.write(|status| status.remove(range))
+    }
+
+    /// The cookie of the mapping as it is now.
+    ///
+    /// # Locking
+    /// Takes: `i_es_lock`.
+    pub fn cookie(&self) -> Cookie {
+        self.inode.status.read(StatusTree::cookie)
+    }
+
+    /// The extent status tree, for invariants: not an operation.
+    pub fn peek_status_tree<R>(&self, section: impl FnOnce(&StatusTree) -> R) -> R {
+        self.inode.status.peek(section)
+    }
+}
+
+impl Deref for DataGuard<'_> {
+    type Target = InodeData;
+
+    fn deref(&self) -> &InodeData {
+        &self.data
+    }
+}
+
+impl DerefMut for DataGuard<'_> {
+    fn deref_mut(&mut self) -> &mut InodeData {
+        &mut self.data
+    }
+}
+
+impl Drop for DataGuard<'_> {
+    fn drop(&mut self) {
+        if rt::CHECKED {
+            crate::invariants::instant::check(self.inode, self);
+        }
+    }
+}

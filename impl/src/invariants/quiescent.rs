@@ -1,0 +1,170 @@
+//! Invariants of a mounted file system while no call is in flight. Caches may be dirty.
+
+use super::Violation;
+use crate::device::Device;
+use crate::disk::geometry::{FIRST_INO, Geometry, JOURNAL_INO, ROOT_INO};
+use crate::error::FsError;
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::protocol::Protocol;
+use crate::units::{Ino, Pblk};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Evaluates all of them.
+///
+/// # Locking
+/// Requires: that no call is in flight. Takes: locks, one at a time.
+///
+/// # Errors
+/// [`FsError`] if an inode can not be read.
+pub fn violations<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+) -> Result<Vec<Violation>, FsError> {
+    let mut found = Vec::new();
+    let mut reserved = 0;
+    for inode in fs.inodes_in_memory() {
+        reserved += u64::from(inode.read_data().reserved);
+        found.extend(i5(&inode));
+        found.extend(i10(&inode));
+        found.extend(i33(&inode));
+        let data = inode.lock_data();
+        found.extend(super::instant::violations(&inode, &data));
+    }
+    found.extend(i2(fs, reserved));
+    found.extend(i15(fs)?);
+    found.extend(i17(fs)?);
+    Ok(found)
+}
+
+/// I2: what the inodes have reserved is what the file system has promised.
+fn i2<D: Device, P: Protocol>(fs: &Filesystem<D, P>, reserved: u64) -> Option<Violation> {
+    let counters = fs.space().peek_counters();
+    (counters.dirty != reserved || counters.quota_reserved != reserved).then(|| Violation {
+        invariant: "I2",
+        expected: format!("{reserved} blocks are promised, as the inodes have reserved"),
+        observed: format!("{counters:?}"),
+    })
+}
+
+/// I5: every delayed block lies under a dirty block of the page cache.
+fn i5(inode: &Inode) -> Option<Violation> {
+    let dirty: Vec<_> = inode
+        .cache
+        .peek()
+        .iter()
+        .flat_map(|folio| folio.peek_dirty())
+        .collect();
+    let delayed = inode.peek_delayed();
+    let clean = delayed
+        .iter()
+        .flat_map(|mapping| mapping.blocks())
+        .find(|block| !dirty.iter().any(|lblk| lblk.0 == *block))?;
+    Some(Violation {
+        invariant: "I5",
+        expected: format!(
+            "inode {}: delayed block {clean} is dirty in the cache",
+            inode.ino
+        ),
+        observed: "it is clean, so nothing will ever write it".into(),
+    })
+}
+
+/// I10: without dirty data or I/O in flight, the size on disk is the size.
+fn i10(inode: &Inode) -> Option<Violation> {
+    let folios = inode.cache.peek();
+    let busy = folios
+        .iter()
+        .any(|f| !f.peek_dirty().is_empty() || f.writeback.is_raised());
+    let (size, disksize) = (inode.size.peek(), inode.disksize.peek());
+    (!busy && size != disksize).then(|| Violation {
+        invariant: "I10",
+        expected: format!("inode {}: i_disksize = i_size = {size}", inode.ino),
+        observed: format!("i_disksize = {disksize}, and nothing is dirty"),
+    })
+}
+
+/// I15: every block is owned by one file or is metadata, and marked so, or is free.
+fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
+    let geometry = fs.geometry();
+    let mut owners = BTreeMap::new();
+    for block in geometry.metadata_blocks() {
+        owners.insert(block, Ino(0));
+    }
+    for ino in inodes_in_use(fs) {
+        for block in owned_blocks(&*fs.inode(ino)?) {
+            if let Some(other) = owners.insert(block, ino) {
+                return Ok(Some(Violation {
+                    invariant: "I15",
+                    expected: format!("block {block} has one owner"),
+                    observed: format!("it belongs to inodes {other} and {ino}"),
+                }));
+            }
+        }
+    }
+    let bitmap = fs.space().peek_bitmap();
+    Ok(all_blocks(geometry).find_map(|block| {
+        let (used, owner) = (bitmap.test(geometry.block_bit(block)), owners.get(&block));
+        (used != owner.is_some()).then(|| Violation {
+            invariant: "I15",
+            expected: format!("the bitmap says of block {block} what its owner says: {owner:?}"),
+            observed: format!("in use: {used}"),
+        })
+    }))
+}
+
+/// I17: no linked inode is on the orphan list.
+fn i17<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
+    let members = fs.orphans().members().to_vec();
+    for ino in members {
+        if fs.inode(ino)?.attributes().links > 0 {
+            return Ok(Some(Violation {
+                invariant: "I17",
+                expected: "no linked inode is on the orphan list".into(),
+                observed: format!("inode {ino} is"),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// I33: no I/O is outstanding.
+fn i33(inode: &Inode) -> Option<Violation> {
+    let waiting = inode.completed.peek(Vec::len);
+    (waiting > 0).then(|| Violation {
+        invariant: "I33",
+        expected: format!("inode {}: no I/O is outstanding", inode.ino),
+        observed: format!("{waiting} batches wait for the worker"),
+    })
+}
+
+/// The inodes that own blocks: root, journal, and everything in use from the first ordinary one.
+pub fn inodes_in_use<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Vec<Ino> {
+    let ordinary = (FIRST_INO.0..=fs.geometry().inodes).map(Ino);
+    let in_use = ordinary.filter(|ino| fs.space().peek_inode_in_use(*ino));
+    [ROOT_INO, JOURNAL_INO].into_iter().chain(in_use).collect()
+}
+
+/// The blocks that a file's extents and extent tree occupy.
+pub fn owned_blocks(inode: &Inode) -> Vec<Pblk> {
+    let data = inode.read_data();
+    let ranges: Vec<Range<u64>> = data
+        .tree
+        .extents()
+        .iter()
+        .map(|extent| extent.pblk.0..extent.pblk.0 + u64::from(extent.len))
+        .collect();
+    ranges
+        .into_iter()
+        .flatten()
+        .map(Pblk)
+        .chain(data.tree.leaves().iter().copied())
+        .collect()
+}
+
+fn all_blocks(geometry: &Geometry) -> impl Iterator<Item = Pblk> {
+    (0..geometry.block_bits()).map({
+        let geometry = *geometry;
+        move |bit| geometry.bit_block(bit)
+    })
+}

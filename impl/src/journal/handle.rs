@@ -1,0 +1,194 @@
+//! The handle: one atomic update of the file system.
+//!
+//! Whatever is changed between start and stop of a handle is in one transaction, so after a crash
+//! either all of it is there or none.
+//!
+//! Departs from jbd2 in that a task's second handle is another handle (callers pass theirs down),
+//! and that a credit also pays for a revoke record.
+//!
+//! # Source
+//! linux v7.0 fs/jbd2/transaction.c `start_this_handle`, `jbd2_journal_get_write_access`,
+//! `jbd2_journal_dirty_metadata`, `jbd2_journal_forget`, `jbd2_journal_stop`;
+//! fs/jbd2/revoke.c `jbd2_journal_revoke`, `jbd2_journal_cancel_revoke`.
+
+use crate::buffer::Buffer;
+use crate::journal::error::JournalError;
+use crate::journal::transaction::Shared;
+use crate::units::{Block, Pblk, Tid};
+use rt::sync::Arc;
+use rt::{Arg, Args};
+use std::collections::BTreeSet;
+
+/// An open handle.
+///
+/// A handle that is dropped stops, as if [`Handle::stop`] had been called. When it is dropped by a
+/// panic it stays open instead: its update is incomplete, so its transaction must not commit.
+#[derive(Debug)]
+#[must_use = "a handle that is dropped at once protects nothing"]
+pub struct Handle<'j> {
+    shared: &'j Shared,
+    tid: Tid,
+    /// Blocks that the handle may change or revoke.
+    credits: u32,
+    /// Blocks that it has changed or revoked.
+    touched: BTreeSet<Pblk>,
+}
+
+impl<'j> Handle<'j> {
+    /// A handle that has been admitted.
+    pub(super) fn new(shared: &'j Shared, tid: Tid, credits: u32) -> Handle<'j> {
+        rt::step("handle start", || {
+            Args::new(&[arg("tid", tid.0), arg("credits", credits)])
+        });
+        Handle {
+            shared,
+            tid,
+            credits,
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// The transaction that the update belongs to. It is durable once
+    /// [`Journal::wait_commit`](crate::journal::Journal::wait_commit) has returned for it.
+    pub fn tid(&self) -> Tid {
+        self.tid
+    }
+
+    /// How many more blocks the handle may change.
+    pub fn credits_left(&self) -> u32 {
+        self.credits - self.touched.len() as u32
+    }
+
+    /// Changes a buffer as part of this update.
+    ///
+    /// # Errors
+    /// [`JournalError::OutOfCredits`]; then nothing is changed.
+    ///
+    /// # Locking
+    /// Requires: the lock that protects the bytes which `change` reads and writes. `change` must
+    /// not wait for anything. Changes to different bytes of one block commute.
+    ///
+    /// # Crash
+    /// The change reaches the log with the transaction, and its home after that.
+    pub fn modify<R>(
+        &mut self,
+        buffer: &Arc<Buffer>,
+        change: impl FnOnce(&mut Block) -> R,
+    ) -> Result<R, JournalError> {
+        self.get_write_access(buffer)?;
+        let result = buffer.change(change);
+        self.dirty_metadata(buffer);
+        Ok(result)
+    }
+
+    /// Pays for the buffer and makes it one of the transaction's. A commit that captured its
+    /// content keeps that content.
+    fn get_write_access(&mut self, buffer: &Buffer) -> Result<(), JournalError> {
+        self.charge(buffer.pblk())?;
+        buffer.join(self.tid);
+        Ok(())
+    }
+
+    /// Files the buffer with the transaction, and takes back a revocation: the block is metadata
+    /// again, and its new copy must be replayed.
+    fn dirty_metadata(&mut self, buffer: &Arc<Buffer>) {
+        let pblk = buffer.pblk();
+        self.shared.running.with(|running| {
+            let transaction = &mut running.transaction;
+            debug_assert_eq!(
+                transaction.tid, self.tid,
+                "the transaction closed under a handle"
+            );
+            transaction.revoked.remove(&pblk);
+            transaction
+                .buffers
+                .entry(pblk)
+                .or_insert_with(|| Arc::clone(buffer));
+        });
+    }
+
+    /// Takes a buffer out of the transaction: its block is being freed, so its content does not
+    /// matter any more. Older copies in the log still do; see [`Handle::revoke`].
+    ///
+    /// # Locking
+    /// Requires: that nobody else uses the block.
+    pub fn forget(&mut self, buffer: &Buffer) {
+        let pblk = buffer.pblk();
+        buffer.leave();
+        self.shared
+            .running
+            .with(|running| running.transaction.buffers.remove(&pblk));
+    }
+
+    /// Forbids replaying any copy of the block that is in the log so far, this transaction's
+    /// included. To be called for every metadata block that is freed, before its bit is cleared in
+    /// the bitmap: the block may become file data, which the log must not overwrite.
+    ///
+    /// # Errors
+    /// [`JournalError::OutOfCredits`]; then nothing is changed.
+    ///
+    /// # Locking
+    /// Requires: that nobody else uses the block.
+    pub fn revoke(&mut self, pblk: Pblk) -> Result<(), JournalError> {
+        self.charge(pblk)?;
+        rt::step("revoke", || {
+            Args::new(&[arg("tid", self.tid.0), arg("block", pblk.0)])
+        });
+        self.shared.running.with(|running| {
+            if let Some(buffer) = running.transaction.buffers.remove(&pblk) {
+                buffer.leave();
+            }
+            running.transaction.revoked.insert(pblk);
+        });
+        Ok(())
+    }
+
+    /// Names blocks that this update frees. They are handed to
+    /// [`CommitHooks::freed`](crate::journal::CommitHooks::freed) once the transaction has
+    /// committed, and must not be used for anything before: until then a crash gives them back to
+    /// their old owner.
+    pub fn free_on_commit(&mut self, blocks: impl IntoIterator<Item = Pblk>) {
+        self.shared
+            .running
+            .with(|running| running.transaction.freed.extend(blocks));
+    }
+
+    /// Ends the update. Never waits.
+    ///
+    /// # Locking
+    /// Drops: the place in the transaction.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    /// Pays for a block, once.
+    fn charge(&mut self, pblk: Pblk) -> Result<(), JournalError> {
+        if !self.touched.contains(&pblk) && self.credits_left() == 0 {
+            let credits = self.credits;
+            return Err(JournalError::OutOfCredits { credits });
+        }
+        self.touched.insert(pblk);
+        Ok(())
+    }
+}
+
+impl Drop for Handle<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        rt::step("handle stop", || Args::new(&[arg("tid", self.tid.0)]));
+        self.shared
+            .running
+            .with(|running| running.dismiss(self.credits));
+        self.shared.barrier.exit();
+    }
+}
+
+/// A named value of a step.
+pub(super) fn arg(key: &'static str, value: impl Into<rt::Value>) -> Arg {
+    Arg {
+        key,
+        value: value.into(),
+    }
+}

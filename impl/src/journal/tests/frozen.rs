@@ -1,0 +1,85 @@
+//! A buffer that the next transaction changes while the committing one logs it.
+
+use super::device::TraceDevice;
+use super::{FIRST_TID, empty_image, fill_bytes, homes, location};
+use crate::buffer::Buffer;
+use crate::device::DeviceError;
+use crate::journal::commit::Captured;
+use crate::journal::{
+    CommitHooks, Correct, Journal, JournalOptions, JournalSteps, RecoveryError, recover,
+};
+use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
+use rt::sync::{Arc, LeafMutex};
+
+/// Where the intruder strikes.
+type Target<S> = (Arc<Journal<TraceDevice, S>>, Arc<Buffer>);
+
+/// Changes a buffer through a handle of the next transaction, in the middle of the commit.
+struct Intruder<S: JournalSteps> {
+    target: LeafMutex<Option<Target<S>>>,
+}
+
+impl<S: JournalSteps> CommitHooks for Intruder<S> {
+    fn submit_ordered_data(&self, tid: Tid) -> Result<(), DeviceError> {
+        if let Some((journal, buffer)) = self.target.with(Option::take) {
+            let mut handle = journal.start(1).expect("the barrier is open again");
+            assert_eq!(handle.tid(), tid.next());
+            handle
+                .modify(&buffer, |block| block.fill(9))
+                .expect("one credit");
+            handle.stop();
+        }
+        Ok(())
+    }
+
+    fn freed(&self, _: Tid, _: &[Pblk]) {}
+}
+
+/// Commits a block filled with 1 while the next transaction fills it with 9; returns what becomes
+/// of the block in a crash after the commit, and after the next one.
+fn crash_after_each_commit<S: JournalSteps>() -> [Result<Vec<Option<u8>>, RecoveryError>; 2] {
+    let device = Arc::new(TraceDevice::new(empty_image(FIRST_TID)));
+    let hooks = Arc::new(Intruder::<S> {
+        target: LeafMutex::new(None),
+    });
+    let options = JournalOptions::default();
+    let journal = Journal::open_with_steps(device.clone(), location(), hooks.clone(), options);
+    let journal = Arc::new(journal.expect("the journal is clean"));
+    let buffer = Arc::new(Buffer::new(Pblk(1), [0; BLOCK_SIZE]));
+    let mut handle = journal.start(1).expect("there is room");
+    handle
+        .modify(&buffer, |block| block.fill(1))
+        .expect("one credit");
+    handle.stop();
+    hooks
+        .target
+        .with(|target| *target = Some((journal.clone(), buffer.clone())));
+    [FIRST_TID, FIRST_TID.next()].map(|tid| {
+        assert_eq!(journal.commit_once(), Ok(Some(tid)));
+        assert_eq!(buffer.read(|block| block[0]), 9);
+        let crashed = TraceDevice::new(device.snapshot());
+        recover(&crashed, &location()).map(|_| fill_bytes(&crashed.snapshot()))
+    })
+}
+
+#[test]
+fn a_transaction_logs_what_it_held_when_it_was_closed() {
+    let [first, second] = crash_after_each_commit::<Correct>();
+    assert_eq!(first, Ok(homes(&[(1, 1)])));
+    assert_eq!(second, Ok(homes(&[(1, 9)])));
+}
+
+/// Logs what a buffer holds when the log is written.
+enum LiveImages {}
+
+impl JournalSteps for LiveImages {
+    fn frozen_image(captured: &Captured) -> Arc<Block> {
+        captured.buffer.snapshot()
+    }
+}
+
+#[test]
+fn without_frozen_images_a_transaction_logs_what_is_not_its_own() {
+    let [first, _] = crash_after_each_commit::<LiveImages>();
+    assert_eq!(first, Ok(homes(&[(1, 9)])));
+}

@@ -1,0 +1,181 @@
+//! The running transaction, and what is shared between handles and commit.
+//!
+//! # Source
+//! linux v7.0 include/linux/jbd2.h `struct transaction_s`; fs/jbd2/transaction.c
+//! `jbd2_get_transaction`, `add_transaction_credits`.
+
+use crate::buffer::Buffer;
+use crate::journal::error::JournalError;
+use crate::journal::log_space::{self, LogSpace};
+use crate::lock::{Gate, Key, class};
+use crate::units::{Pblk, Tid};
+use rt::sync::{Arc, LeafMutex};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far a transaction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TransactionState {
+    /// Handles may join.
+    Running,
+    /// Handles may finish, no new ones join.
+    Locked,
+    /// No handle is open; the transaction is being detached.
+    Switch,
+    /// It is the committing transaction; ordered data is being written.
+    Flush,
+    /// Its blocks are being written to the log.
+    Commit,
+    /// The log blocks have completed and are being made durable.
+    Dflush,
+    /// The commit block is being written.
+    Jflush,
+    /// It has happened; what waited for that is being told.
+    Callback,
+    /// Nothing is left to do but the checkpoint.
+    Finished,
+}
+
+impl TransactionState {
+    /// The state's name in jbd2's words.
+    pub fn name(self) -> &'static str {
+        match self {
+            TransactionState::Running => "running",
+            TransactionState::Locked => "locked",
+            TransactionState::Switch => "switch",
+            TransactionState::Flush => "flush",
+            TransactionState::Commit => "commit",
+            TransactionState::Dflush => "dflush",
+            TransactionState::Jflush => "jflush",
+            TransactionState::Callback => "callback",
+            TransactionState::Finished => "finished",
+        }
+    }
+}
+
+/// What handles have put into the running transaction so far.
+///
+/// All of it is sets and sums, so the order in which handles add to it does not show.
+#[derive(Debug)]
+pub struct Transaction {
+    /// Its number.
+    pub tid: Tid,
+    /// Open handles.
+    pub(super) updates: u32,
+    /// Credits of open handles, in blocks.
+    pub(super) outstanding_credits: u32,
+    /// Buffers changed.
+    pub(super) buffers: BTreeMap<Pblk, Arc<Buffer>>,
+    /// Blocks revoked.
+    pub(super) revoked: BTreeSet<Pblk>,
+    /// Blocks freed, to be allocatable again once the transaction has committed.
+    pub(super) freed: BTreeSet<Pblk>,
+}
+
+impl Transaction {
+    /// A transaction that nothing has joined.
+    pub(super) fn new(tid: Tid) -> Transaction {
+        Transaction {
+            tid,
+            updates: 0,
+            outstanding_credits: 0,
+            buffers: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            freed: BTreeSet::new(),
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buffers.is_empty() && self.revoked.is_empty() && self.freed.is_empty()
+    }
+
+    /// The log blocks that it would take to commit, if every open handle used its credits and
+    /// `more` credits came on top. A credit may be used for a changed block or a revoked one; a
+    /// changed block takes more of the log.
+    fn log_blocks_max(&self, more: u32) -> u32 {
+        let copies = (self.buffers.len() as u32)
+            .saturating_add(self.outstanding_credits)
+            .saturating_add(more);
+        log_space::blocks_needed(copies, self.revoked.len() as u32)
+    }
+}
+
+/// What handles and commit share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Handles are inside; a commit closes it while it detaches the running transaction.
+    pub(super) barrier: Gate,
+    /// The running transaction and the room it has.
+    ///
+    /// Sections by handles of one transaction commute with one another: they add to sets and sums,
+    /// and read nothing but the transaction's number, which is fixed. Whether a handle is admitted
+    /// depends on the sum of all credits, so in an execution in which one is refused, starts do
+    /// not commute; such an execution has the step "wait for log space". Commit replaces the
+    /// transaction while the barrier is closed and drained, and abort sets its reason while it is
+    /// closed, so the barrier orders both against the handles.
+    pub(super) running: LeafMutex<Running>,
+}
+
+/// The running transaction and the room it has.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) transaction: Transaction,
+    pub(super) space: LogSpace,
+    /// Why the journal was aborted, if it was.
+    pub(super) aborted: Option<String>,
+}
+
+/// Why a handle can not join the running transaction.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It never can.
+    Failed(JournalError),
+    /// The running transaction is as large as one may be: it must commit first.
+    TransactionFull,
+    /// The log has no room: transactions must be checkpointed first.
+    LogFull,
+}
+
+impl Shared {
+    pub(super) fn new(tid: Tid, space: LogSpace) -> Shared {
+        Shared {
+            barrier: Gate::new(&class::TRANSACTION, Key::Only),
+            running: LeafMutex::new(Running {
+                transaction: Transaction::new(tid),
+                space,
+                aborted: None,
+            }),
+        }
+    }
+}
+
+impl Running {
+    /// Lets a handle join, and returns the transaction's number.
+    pub(super) fn admit(&mut self, credits: u32) -> Result<Tid, Refusal> {
+        if let Some(reason) = &self.aborted {
+            let reason = reason.clone();
+            return Err(Refusal::Failed(JournalError::Aborted { reason }));
+        }
+        let max = self.space.transaction_credits_max();
+        if credits > max {
+            return Err(Refusal::Failed(JournalError::TooLarge { credits, max }));
+        }
+        let transaction = &mut self.transaction;
+        let needed = transaction.log_blocks_max(credits);
+        if needed > log_space::blocks_needed(max, 0) {
+            return Err(Refusal::TransactionFull);
+        }
+        if needed > self.space.free_blocks() {
+            return Err(Refusal::LogFull);
+        }
+        transaction.updates += 1;
+        transaction.outstanding_credits += credits;
+        Ok(transaction.tid)
+    }
+
+    /// Takes a handle's leave.
+    pub(super) fn dismiss(&mut self, credits: u32) {
+        self.transaction.updates -= 1;
+        self.transaction.outstanding_credits -= credits;
+    }
+}

@@ -1,0 +1,392 @@
+//! Mounting: superblock, recovery, orphan clean-up.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/super.c `__ext4_fill_super`, `ext4_load_journal`; fs/ext4/orphan.c
+//! `ext4_orphan_cleanup`.
+
+use crate::buffer::BufferCache;
+use crate::device::{Device, DeviceError, Durability};
+use crate::disk;
+use crate::disk::bitmap::Bitmap;
+use crate::disk::error::FormatError;
+use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, SUPERBLOCK};
+use crate::disk::group::GroupDescriptor;
+use crate::disk::superblock::Superblock;
+use crate::error::FsError;
+use crate::fs::{Background, Filesystem, read_tree};
+use crate::journal::{
+    self, CommitHooks, Journal, JournalError, JournalLocation, JournalOptions, Recovered,
+    RecoveryError,
+};
+use crate::lock::{Key, Mutex, WorkList, class};
+use crate::orphan::{self, OrphanList};
+use crate::protocol::{Correct, Protocol};
+use crate::space::{GroupBuffers, Space};
+use crate::trace::args;
+use crate::truncate::remove_extents;
+use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
+use crate::{allocate, trace};
+use rt::sync::{Arc, LeafMutex};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How to mount.
+#[derive(Clone, Copy, Debug)]
+pub struct MountOptions {
+    /// Who runs background work.
+    pub background: Background,
+    /// Blocks in a folio, 1 to 32.
+    pub blocks_per_folio: u32,
+    /// How to use the log.
+    pub journal: JournalOptions,
+}
+
+impl Default for MountOptions {
+    fn default() -> MountOptions {
+        MountOptions {
+            background: Background::Stepped,
+            blocks_per_folio: 4,
+            journal: JournalOptions::default(),
+        }
+    }
+}
+
+/// What mounting found to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountReport {
+    /// What the log held, if the image was dirty.
+    pub recovered: Option<Recovered>,
+    /// Orphans whose truncate was finished.
+    pub orphans_truncated: u32,
+    /// Orphans that were deleted.
+    pub orphans_deleted: u32,
+}
+
+/// Why mounting failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum MountError {
+    /// The device failed.
+    #[error("can not mount: {0}")]
+    Device(#[from] DeviceError),
+    /// Something on disk is not as it must be.
+    #[error("can not mount: {0}")]
+    Format(#[from] FormatError),
+    /// The journal can not be used.
+    #[error("can not mount: {0}")]
+    Journal(#[from] JournalError),
+    /// The log can not be replayed.
+    #[error("can not mount: {0}")]
+    Recovery(#[from] RecoveryError),
+    /// The journal's inode has holes or unwritten blocks.
+    #[error("can not mount: the journal is not a contiguous file")]
+    JournalFile,
+    /// The group descriptor and a bitmap disagree.
+    #[error("can not mount: the group has {counted} free {what}, its descriptor says {recorded}")]
+    Count {
+        /// "blocks" or "inodes".
+        what: &'static str,
+        /// Clear bits in the bitmap.
+        counted: u32,
+        /// What the descriptor says.
+        recorded: u32,
+    },
+    /// The orphan list is not a list of inodes.
+    #[error("can not mount: the orphan list is damaged at inode {ino}")]
+    OrphanList {
+        /// The member that is no inode, or is on the list twice.
+        ino: Ino,
+    },
+    /// Finishing what the orphan list asks for failed.
+    #[error("can not mount: orphan inode {ino}: {error}")]
+    Orphan {
+        /// The orphan.
+        ino: Ino,
+        /// What failed.
+        error: FsError,
+    },
+    /// An inode needed for mounting can not be read.
+    #[error("can not mount: {0}")]
+    Inode(FsError),
+}
+
+/// Lets freed blocks be used once their transaction has committed.
+struct Hooks {
+    space: Arc<Space>,
+}
+
+impl CommitHooks for Hooks {
+    fn freed(&self, _tid: Tid, blocks: &[Pblk]) {
+        self.space
+            .committed(&blocks.iter().copied().collect::<BTreeSet<_>>());
+    }
+}
+
+impl<D: Device> Filesystem<D> {
+    /// Mounts an image: replays its log if it is dirty, and finishes what the orphan list asks for.
+    ///
+    /// # Errors
+    /// [`MountError`], which says what is wrong. The image is at most partly recovered, which
+    /// mounting it again continues.
+    pub fn mount(
+        device: Arc<D>,
+        options: MountOptions,
+    ) -> Result<(Filesystem<D>, MountReport), MountError> {
+        Filesystem::<D, Correct>::mount_with_protocol(device, options)
+    }
+}
+
+impl<D: Device, P: Protocol> Filesystem<D, P> {
+    /// As [`Filesystem::mount`], with the steps of `P`.
+    ///
+    /// # Crash
+    /// Recovery and orphan clean-up can be cut short anywhere and done again.
+    ///
+    /// # Errors
+    /// As [`Filesystem::mount`].
+    pub fn mount_with_protocol(
+        device: Arc<D>,
+        options: MountOptions,
+    ) -> Result<(Filesystem<D, P>, MountReport), MountError> {
+        let mut report = MountReport::default();
+        let (superblock, descriptor) = read_group(&*device)?;
+        let geometry = Geometry::new(&superblock, &descriptor);
+        let location = journal_location(&device, &geometry)?;
+        if superblock.needs_recovery {
+            let recovered = journal::recovery::recover_with_steps::<D, P>(&*device, &location)?;
+            trace::step("journal recovered", || {
+                args([
+                    ("transactions", recovered.transactions.into()),
+                    ("blocks", recovered.blocks_replayed.into()),
+                ])
+            });
+            report.recovered = Some(recovered);
+        }
+        // Replay may have changed any of it.
+        let (superblock, descriptor) = read_group(&*device)?;
+        mark_dirty(&*device, &superblock)?;
+        let buffers = BufferCache::new(device.clone());
+        let space = Arc::new(read_space(&buffers, &geometry, descriptor)?);
+        let hooks = Arc::new(Hooks {
+            space: space.clone(),
+        });
+        let fs = Filesystem {
+            journal: Journal::open_with_steps(device.clone(), location, hooks, options.journal)?,
+            superblock: buffers.get(SUPERBLOCK)?,
+            device,
+            geometry,
+            background: options.background,
+            blocks_per_folio: options.blocks_per_folio,
+            buffers,
+            space,
+            orphans: Mutex::new(&class::ORPHAN_LOCK, Key::Only, OrphanList::default()),
+            directory: Mutex::new(&class::DIRECTORY, Key::Only, ()),
+            in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
+            inodes: LeafMutex::new(BTreeMap::new()),
+            writeback_error: LeafMutex::new(None),
+        };
+        fs.charge_owners()?;
+        fs.clean_up_orphans(superblock.last_orphan, &mut report)?;
+        Ok((fs, report))
+    }
+
+    /// Charges the quota with what the files in use own.
+    fn charge_owners(&self) -> Result<(), MountError> {
+        let mut charged = 0;
+        for number in disk::geometry::FIRST_INO.0..=self.geometry.inodes {
+            let Some(position) = self.geometry.locate(Ino(number)) else {
+                break;
+            };
+            let buffer = self.buffers.get(position.block())?;
+            let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
+            if let Ok(inode) = decoded
+                && inode.links > 0
+            {
+                charged += inode.blocks_512 / 2;
+            }
+        }
+        self.space.charge(charged);
+        Ok(())
+    }
+
+    /// Finishes the truncate or the deletion of every inode on the list.
+    ///
+    /// # Crash
+    /// Each inode leaves the list in the transaction that finishes it, so the rest is still there
+    /// after a crash.
+    fn clean_up_orphans(&self, head: Ino, report: &mut MountReport) -> Result<(), MountError> {
+        let members = self.read_orphan_list(head)?;
+        *self.orphans.lock() = OrphanList::from_members(members.clone());
+        for ino in members {
+            let deleted = self
+                .clean_up_orphan(ino)
+                .map_err(|error| MountError::Orphan { ino, error })?;
+            match deleted {
+                true => report.orphans_deleted += 1,
+                false => report.orphans_truncated += 1,
+            }
+        }
+        if head != Ino(0) {
+            self.journal.commit_once()?;
+        }
+        Ok(())
+    }
+
+    fn read_orphan_list(&self, head: Ino) -> Result<Vec<Ino>, MountError> {
+        let mut members = Vec::new();
+        let mut next = head;
+        while next != Ino(0) {
+            let damaged = MountError::OrphanList { ino: next };
+            if members.contains(&next) || next < disk::geometry::FIRST_INO {
+                return Err(damaged);
+            }
+            let Some(position) = self.geometry.locate(next) else {
+                return Err(damaged);
+            };
+            let buffer = self.buffers.get(position.block())?;
+            let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
+            members.push(next);
+            next = Ino(decoded?.dtime);
+        }
+        Ok(members)
+    }
+
+    /// Finishes one orphan. Returns whether it was deleted.
+    fn clean_up_orphan(&self, ino: Ino) -> Result<bool, FsError> {
+        let inode = self.inode(ino)?;
+        let is_linked = inode.attributes().links > 0;
+        trace::step("clean up orphan", || args([("ino", ino.0.into())]));
+        let mut handle = self.start_handle(orphan::CREDITS + 2 * allocate::CREDITS)?;
+        let mut data = inode.lock_data();
+        let keep = if is_linked { inode.disksize.get() } else { 0 };
+        if !is_linked {
+            inode.disksize.set(0);
+            inode.size.set(0);
+        }
+        remove_extents(self, &mut handle, &inode, &mut data, Lblk::round_up(keep))?;
+        self.mark_inode_dirty(&mut handle, &inode, &data)?;
+        drop(data);
+        orphan::del(self, &mut handle, &inode)?;
+        if !is_linked {
+            self.modify_inode(&mut handle, ino, |on_disk| {
+                on_disk.dtime = on_disk.mtime.max(1)
+            })?;
+            self.space.free_inode(&mut handle, ino)?;
+            self.inodes.with(|inodes| inodes.remove(&ino));
+        }
+        handle.stop();
+        Ok(!is_linked)
+    }
+}
+
+fn read_group<D: Device>(device: &D) -> Result<(Superblock, GroupDescriptor), MountError> {
+    let mut block = [0; BLOCK_SIZE];
+    device.read(SUPERBLOCK, &mut block)?;
+    let superblock = Superblock::decode(&block, device.blocks())?;
+    device.read(GROUP_DESCRIPTORS, &mut block)?;
+    let descriptor = GroupDescriptor::decode(&block, &superblock)?;
+    Ok((superblock, descriptor))
+}
+
+fn journal_location<D: Device>(
+    device: &Arc<D>,
+    geometry: &Geometry,
+) -> Result<JournalLocation, MountError> {
+    // Not the mounted file system's buffers: replay may change what these hold.
+    let buffers = BufferCache::new(device.clone());
+    let position = geometry
+        .locate(JOURNAL_INO)
+        .ok_or(MountError::JournalFile)?;
+    let buffer = buffers.get(position.block())?;
+    let inode = buffer.read(|block| disk::inode::Inode::decode(block, position, geometry))?;
+    let tree = read_tree(&buffers, geometry, position, &inode).map_err(MountError::Inode)?;
+    let mut expected = Lblk(0);
+    for extent in tree.extents() {
+        if extent.lblk != expected || extent.unwritten {
+            return Err(MountError::JournalFile);
+        }
+        expected = extent.end();
+    }
+    let runs = tree
+        .extents()
+        .iter()
+        .map(|extent| (extent.pblk, extent.len));
+    JournalLocation::new(runs).ok_or(MountError::JournalFile)
+}
+
+fn read_space<D: Device>(
+    buffers: &BufferCache<D>,
+    geometry: &Geometry,
+    descriptor: GroupDescriptor,
+) -> Result<Space, MountError> {
+    let group = GroupBuffers {
+        blocks: buffers.get(geometry.block_bitmap)?,
+        inodes: buffers.get(geometry.inode_bitmap)?,
+        descriptor: buffers.get(GROUP_DESCRIPTORS)?,
+    };
+    let sum = descriptor.block_bitmap_checksum;
+    let blocks = group
+        .blocks
+        .read(|block| Bitmap::decode_blocks(block, sum, geometry))?;
+    let sum = descriptor.inode_bitmap_checksum;
+    let inodes = group
+        .inodes
+        .read(|block| Bitmap::decode_inodes(block, sum, geometry))?;
+    for (what, counted, recorded) in [
+        ("blocks", blocks.count_clear(), descriptor.free_blocks),
+        ("inodes", inodes.count_clear(), descriptor.free_inodes),
+    ] {
+        if counted != recorded {
+            return Err(MountError::Count {
+                what,
+                counted,
+                recorded,
+            });
+        }
+    }
+    Ok(Space::new(*geometry, blocks, inodes, descriptor, group))
+}
+
+/// Says on disk that the log may hold what the image lacks, before it ever does.
+fn mark_dirty<D: Device>(device: &D, superblock: &Superblock) -> Result<(), DeviceError> {
+    write_superblock(
+        device,
+        |on_disk: &mut Superblock| on_disk.needs_recovery = true,
+        superblock,
+    )
+}
+
+/// Says on disk that the image is complete without its log, and how much of it is free.
+///
+/// # Crash
+/// The log must be empty before.
+///
+/// # Errors
+/// [`FsError::Device`], [`FsError::Format`].
+pub(crate) fn write_clean_superblock<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+) -> Result<(), FsError> {
+    let blocks = fs.geometry.blocks;
+    let superblock = fs
+        .superblock
+        .read(|block| Superblock::decode(block, blocks))?;
+    let free_blocks = fs.space.peek_counters().free;
+    let free_inodes = fs.space.peek_free_inodes();
+    let change = |on_disk: &mut Superblock| {
+        on_disk.needs_recovery = false;
+        on_disk.free_blocks = free_blocks;
+        on_disk.free_inodes = free_inodes;
+    };
+    Ok(write_superblock(fs.device(), change, &superblock)?)
+}
+
+fn write_superblock<D: Device>(
+    device: &D,
+    change: impl FnOnce(&mut Superblock),
+    superblock: &Superblock,
+) -> Result<(), DeviceError> {
+    let mut block: Block = [0; BLOCK_SIZE];
+    device.read(SUPERBLOCK, &mut block)?;
+    let mut superblock = superblock.clone();
+    change(&mut superblock);
+    superblock.encode_into(&mut block);
+    device.write(SUPERBLOCK, &block, Durability::Fua)
+}

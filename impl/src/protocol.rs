@@ -1,0 +1,70 @@
+//! The steps of the file-system protocols, in the kernel's names. Every default is the correct step
+//! and is one call into the module that holds it, so this trait reads as a table of contents.
+//!
+//! A seeded bug is a type that overrides one step. The journal's steps are in
+//! [`crate::journal::JournalSteps`].
+
+use crate::device::Device;
+use crate::error::FsError;
+use crate::extent::{Mapping, status::Cookie};
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::journal::{self, Handle, JournalSteps};
+use crate::units::Lblk;
+use crate::{completion, orphan, writeback};
+use std::ops::Range;
+
+/// The steps of the protocols above the journal.
+pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
+    /// Whether the mapping that writeback has cached still holds for `lblk`.
+    fn writeback_map_is_valid(
+        inode: &Inode,
+        mapping: &Mapping,
+        cookie: Cookie,
+        lblk: Lblk,
+    ) -> bool {
+        writeback::map_is_valid(inode, mapping, cookie, lblk)
+    }
+
+    /// Maps, and where it is delayed allocates, the extent that holds the first block of `range`.
+    ///
+    /// # Errors
+    /// As [`writeback::map_one_extent`].
+    fn map_one_extent<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        range: Range<Lblk>,
+    ) -> Result<(Mapping, Cookie), FsError> {
+        writeback::map_one_extent(fs, inode, range)
+    }
+
+    /// After an I/O: raises the size on disk to `end` bytes, as far as the file reaches.
+    ///
+    /// # Errors
+    /// As [`completion::update_disksize`].
+    fn update_disksize<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        end: u64,
+    ) -> Result<(), FsError> {
+        completion::update_disksize(fs, handle, inode, end)
+    }
+
+    /// Puts an inode that is about to be truncated on the orphan list.
+    ///
+    /// # Errors
+    /// As [`orphan::add`].
+    fn orphan_add<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+    ) -> Result<(), FsError> {
+        orphan::add(fs, handle, inode)
+    }
+}
+
+/// The protocols as they should be: the journal's and those above it.
+pub use journal::Correct;
+
+impl Protocol for Correct {}

@@ -1,0 +1,305 @@
+//! Writeback in the IM design: folio lock first, handle second, always unwritten, no ordered data.
+//!
+//! One folio is locked at a time, but a mapping reaches to the end of the delayed extent, so other
+//! folios of the range may go away at any moment. Two rules make that safe: looking a delayed
+//! extent up and allocating it is one critical section under `i_data_sem`, and a mapping is used
+//! for a further folio only while its cookie is current.
+//!
+//! # Source
+//! The ext4-on-iomap series v4 09/23 `ext4_iomap_writepages`, `ext4_iomap_map_writeback_range`,
+//! `ext4_iomap_map_one_extent`; linux v7.0 fs/iomap/buffered-io.c `iomap_writepages`.
+
+use crate::cache::folio::{Folio, FolioGuard, FolioPart};
+use crate::device::{Device, Durability};
+use crate::error::FsError;
+use crate::extent::status::Cookie;
+use crate::extent::{Mapping, Status};
+use crate::fs::Filesystem;
+use crate::inode::{DataGuard, Inode};
+use crate::ioend::Ioend;
+use crate::journal::Handle;
+use crate::protocol::Protocol;
+use crate::trace::args;
+use crate::units::{BLOCK_SIZE, Lblk, Pblk};
+use crate::{allocate, trace};
+use rt::sync::Arc;
+use std::ops::Range;
+
+/// The state of one pass of writeback over a file.
+struct Pass<'a, D: Device, P: Protocol> {
+    fs: &'a Filesystem<D, P>,
+    inode: &'a Arc<Inode>,
+    /// The last mapping and the cookie that says how long it holds.
+    cached: Option<(Mapping, Cookie)>,
+    /// I/O being gathered.
+    ioend: Option<Ioend>,
+}
+
+/// Writes the dirty folios that touch `range`: submits the I/O and returns. With `wait`, folios
+/// already under writeback are waited for, so that no dirty block is passed over.
+///
+/// # Locking
+/// Takes: one folio lock at a time, and under it a handle and `i_data_sem`.
+///
+/// # Crash
+/// Allocated blocks are unwritten until their I/O has completed, so a crash shows zeroes or
+/// nothing, never what the blocks held before.
+///
+/// # Errors
+/// [`FsError::NoSpace`] if delayed blocks can not be allocated, which reservation should prevent;
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn writepages<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+    wait: bool,
+) -> Result<(), FsError> {
+    let mut pass = Pass {
+        fs,
+        inode,
+        cached: None,
+        ioend: None,
+    };
+    let mut outcome = Ok(());
+    for folio in inode.cache.lookup(range) {
+        outcome = pass.write_folio(&folio, wait);
+        if outcome.is_err() {
+            break;
+        }
+    }
+    pass.submit()?;
+    outcome
+}
+
+impl<D: Device, P: Protocol> Pass<'_, D, P> {
+    fn write_folio(&mut self, folio: &Arc<Folio>, wait: bool) -> Result<(), FsError> {
+        let mut guard = folio.lock();
+        if !guard.is_attached() || !guard.has_dirty() {
+            return Ok(());
+        }
+        if folio.writeback.is_raised() {
+            if !wait {
+                return Ok(());
+            }
+            // What is gathered so far may hold the very folio that is waited for.
+            self.submit()?;
+            self.fs.wait_on_writeback(folio);
+        }
+        let dirty = guard.clear_dirty_for_io();
+        trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
+        let size = self.inode.size.get();
+        let inside = Lblk::round_up(size);
+        folio.writeback.raise();
+        let mut started = 0;
+        let mut outcome = Ok(());
+        for (i, &lblk) in dirty.iter().enumerate() {
+            if lblk >= inside {
+                // Beyond the end of the file: a truncate is on its way to drop the folio.
+                continue;
+            }
+            if Lblk::containing(size) == lblk {
+                guard.zero_from(lblk, (size % BLOCK_SIZE as u64) as usize);
+            }
+            // Writeback is asked to go on as far as dirty data may reach.
+            outcome = self.write_block(folio, &guard, lblk, inside, size);
+            if outcome.is_err() {
+                dirty[i..].iter().for_each(|&lblk| guard.redirty(lblk));
+                break;
+            }
+            started += u32::from(self.is_gathering(folio));
+        }
+        if started == 0 {
+            folio.writeback.clear();
+        }
+        outcome
+    }
+
+    fn is_gathering(&self, folio: &Arc<Folio>) -> bool {
+        let last = self.ioend.as_ref().and_then(|ioend| ioend.parts.last());
+        last.is_some_and(|part| Arc::ptr_eq(&part.folio, folio))
+    }
+
+    fn write_block(
+        &mut self,
+        folio: &Arc<Folio>,
+        guard: &FolioGuard<'_>,
+        lblk: Lblk,
+        inside: Lblk,
+        size: u64,
+    ) -> Result<(), FsError> {
+        let mapping = self.map(lblk..inside)?;
+        let (pblk, unwritten) = match mapping.status_at(lblk) {
+            Some(Status::Unwritten(pblk)) => (pblk, true),
+            Some(Status::Written(pblk)) => (pblk, false),
+            // A hole under a dirty block: there is nowhere to write it to. Invariant I6 says that
+            // this does not happen; the check is in `invariants::writeback`.
+            _ => {
+                crate::invariants::writeback::check_backed(self.inode, lblk, mapping);
+                return Ok(());
+            }
+        };
+        crate::invariants::writeback::check_map_in_use(self.inode, lblk, mapping);
+        let continues = |ioend: &Ioend| ioend.continues_with(lblk, pblk, unwritten);
+        if !self.ioend.as_ref().is_some_and(continues) {
+            self.submit()?;
+        }
+        let ioend = self.ioend.get_or_insert_with(|| Ioend {
+            inode: self.inode.clone(),
+            blocks: lblk..lblk,
+            pblk,
+            unwritten,
+            end: 0,
+            data: Vec::new(),
+            parts: Vec::new(),
+            tickets: Vec::new(),
+            error: None,
+        });
+        ioend.blocks.end = Lblk(lblk.0 + 1);
+        ioend.end = ioend.blocks.end.offset().min(size);
+        ioend.data.push(Box::new(*guard.block(lblk)));
+        match ioend.parts.last_mut() {
+            Some(part) if Arc::ptr_eq(&part.folio, folio) => part.blocks.end = ioend.blocks.end,
+            _ => {
+                let blocks = lblk..ioend.blocks.end;
+                ioend.parts.push(FolioPart {
+                    folio: folio.clone(),
+                    blocks,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The mapping for the first block of `range`: the cached one while it is valid, else a fresh
+    /// one, for which delayed blocks are allocated.
+    fn map(&mut self, range: Range<Lblk>) -> Result<Mapping, FsError> {
+        if let Some((mapping, cookie)) = self.cached
+            && P::writeback_map_is_valid(self.inode, &mapping, cookie, range.start)
+        {
+            return Ok(mapping);
+        }
+        let (mut mapping, mut cookie) = self.inode.query(range.start);
+        trace::step("look up", || trace::mapping(&mapping));
+        if mapping.status == Status::Delayed {
+            (mapping, cookie) = self.allocate(range)?;
+        }
+        self.cached = Some((mapping, cookie));
+        Ok(mapping)
+    }
+
+    /// Allocates, with one forced commit if blocks are free that only a commit makes available.
+    fn allocate(&mut self, range: Range<Lblk>) -> Result<(Mapping, Cookie), FsError> {
+        match P::map_one_extent(self.fs, self.inode, range.clone()) {
+            Err(FsError::NoSpace) if self.fs.space().awaits_commit() => {
+                self.fs.journal().commit_once()?;
+                P::map_one_extent(self.fs, self.inode, range)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Hands the gathered I/O to the device.
+    fn submit(&mut self) -> Result<(), FsError> {
+        let Some(mut ioend) = self.ioend.take() else {
+            return Ok(());
+        };
+        trace::step("submit", || {
+            args([
+                ("", trace::range(&ioend.blocks)),
+                ("at", ioend.pblk.0.into()),
+                ("end", ioend.end.into()),
+            ])
+        });
+        for (i, block) in ioend.data.iter().enumerate() {
+            let pblk = Pblk(ioend.pblk.0 + i as u64);
+            match self.fs.device().submit(pblk, block, Durability::Volatile) {
+                Ok(ticket) => ioend.tickets.push(ticket),
+                Err(error) => ioend.error = Some(error),
+            }
+        }
+        ioend.data.clear();
+        self.fs.in_flight().push(ioend);
+        Ok(())
+    }
+}
+
+/// Whether the mapping that writeback has cached still holds for `lblk`: it covers the block, and
+/// nothing has changed since it was looked up.
+///
+/// # Locking
+/// Requires: the lock of the folio that holds `lblk`.
+pub fn map_is_valid(inode: &Inode, mapping: &Mapping, cookie: Cookie, lblk: Lblk) -> bool {
+    mapping.contains(lblk) && inode.is_current(cookie)
+}
+
+/// Maps the extent that holds the first block of `range` and allocates it if it is delayed, as far
+/// as `range` and the delayed extent go. Looking it up again and allocating are one critical
+/// section: a truncate between the two would leave blocks allocated that nobody reserved.
+///
+/// # Locking
+/// Requires: the lock of the folio that holds the block. Takes: a handle, then `i_data_sem`.
+///
+/// # Crash
+/// The blocks are unwritten; without the size they lie beyond, they are legal residue.
+///
+/// # Errors
+/// [`FsError::NoSpace`], [`FsError::Journal`], [`FsError::TooManyExtents`].
+pub fn map_one_extent<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: Range<Lblk>,
+) -> Result<(Mapping, Cookie), FsError> {
+    let mut handle = fs.start_handle(allocate::CREDITS)?;
+    let mut data = inode.lock_data();
+    let (mapping, cookie) = inode.query_locked(&data, range.start);
+    trace::step("look up again", || trace::mapping(&mapping));
+    if mapping.status != Status::Delayed {
+        return Ok((mapping, cookie));
+    }
+    let mapping = mapping.clipped(range).unwrap_or(mapping);
+    map_create_blocks(fs, &mut handle, inode, &mut data, mapping)
+}
+
+/// Allocates a delayed mapping as unwritten, and claims the reservation of as many delayed blocks
+/// as the new mapping overwrote.
+///
+/// # Locking
+/// Requires: `i_data_sem`, which `data` is, and a handle.
+///
+/// # Errors
+/// As [`map_one_extent`].
+pub fn map_create_blocks<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    data: &mut DataGuard<'_>,
+    delayed: Mapping,
+) -> Result<(Mapping, Cookie), FsError> {
+    let mapping = allocate::create_unwritten(fs, handle, inode, data, delayed)?;
+    trace::step("allocate", || {
+        let at = mapping.status.pblk().map_or(0, |pblk| pblk.0);
+        args([
+            ("", trace::range(&(mapping.start..mapping.end()))),
+            ("blocks", mapping.len.into()),
+            ("at", at.into()),
+        ])
+    });
+    let claimed = data.insert_status(mapping);
+    trace::step("claim", || {
+        args([
+            ("reserved blocks", claimed.into()),
+            ("of", mapping.len.into()),
+        ])
+    });
+    fs.space().claim(claimed);
+    data.reserved -= claimed;
+    data.quota_reserved -= u64::from(claimed);
+    data.quota_used += u64::from(claimed);
+    fs.mark_inode_dirty(handle, inode, data)?;
+    Ok((mapping, data.cookie()))
+}
+
+fn dirty_range(dirty: &[Lblk]) -> Range<u64> {
+    let start = dirty.first().map_or(0, |lblk| u64::from(lblk.0));
+    start..dirty.last().map_or(start, |lblk| u64::from(lblk.0) + 1)
+}

@@ -74,8 +74,10 @@ pub fn find(bytes: &[u8]) -> Found {
 
 /// Says what a file holds, block by block.
 pub fn describe(bytes: &[u8]) -> String {
-    let blocks: Vec<String> =
-        bytes.chunks(BLOCK_SIZE).map(|bytes| find(bytes).to_string()).collect();
+    let blocks: Vec<String> = bytes
+        .chunks(BLOCK_SIZE)
+        .map(|bytes| find(bytes).to_string())
+        .collect();
     format!("{} bytes: {}", bytes.len(), blocks.join(", "))
 }
 
@@ -98,7 +100,10 @@ mod tests {
     #[test]
     fn blocks_are_told_apart() {
         assert_eq!(find(&block(Tag::First, 2)), Found::Data(Tag::First, 2));
-        assert_eq!(find(&block(Tag::Second, 1)[..512]), Found::Data(Tag::Second, 1));
+        assert_eq!(
+            find(&block(Tag::Second, 1)[..512]),
+            Found::Data(Tag::Second, 1)
+        );
         assert_eq!(find(&garbage(1100)), Found::Garbage);
         assert_eq!(find(&[0; 1024]), Found::Zeroes);
         let mut torn = block(Tag::First, 0);

@@ -1,15 +1,9 @@
 //! A small real ext4: real locks, real journal, real image.
 
-pub mod units;
-
-pub mod device;
-
-pub mod disk;
-
-pub mod lock;
-
 pub mod buffer;
-
+pub mod device;
+pub mod disk;
 pub mod journal;
-
+pub mod lock;
 pub mod mkfs;
+pub mod units;

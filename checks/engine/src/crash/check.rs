@@ -1,0 +1,418 @@
+//! Crash checking of executions: cuts, cases, recoveries, findings.
+//!
+//! A [`CrashChecker`] is fed the log of every finished execution. It visits the cuts of the log,
+//! drops the crash cases that it has judged before, in this execution or an earlier one, and runs
+//! recovery and the oracle on every distinguishable image of the rest; and, as deep as asked for,
+//! on the crash cases of recovery itself.
+
+use super::candidates::{Base, CrashCase, Ground, Tear};
+use super::frontier::{Cut, CutMode, LogError, Persistence};
+use super::images::{Stopped, explore_images};
+use super::lazy::{Kept, LazyDisk};
+use super::memory::{Fingerprint, Memory};
+use cutpoint_event::{Event, Log};
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// What to explore of power cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrashOptions {
+    /// Which cuts, in executions and in recoveries.
+    pub mode: CutMode,
+    /// How writes tear.
+    pub tear: Tear,
+    /// How many times recovery itself is cut off: 0 for never.
+    pub recovery_crashes: u32,
+    /// At most this many writes are uncertain at a cut; older ones are taken to have reached the
+    /// medium. A bound: see [`CrashStats::cases_bounded`].
+    pub in_flight_max: Option<usize>,
+    /// At most this many recoveries per crash case. A bound as well.
+    pub recoveries_per_case_max: Option<u64>,
+    /// How many cases are remembered.
+    pub memory_entries_max: usize,
+}
+
+impl Default for CrashOptions {
+    /// Every frontier, whole blocks, recovery cut off once, no bounds, a million cases remembered.
+    fn default() -> CrashOptions {
+        CrashOptions {
+            mode: CutMode::Frontier,
+            tear: Tear::Block,
+            recovery_crashes: 1,
+            in_flight_max: None,
+            recoveries_per_case_max: None,
+            memory_entries_max: 1_000_000,
+        }
+    }
+}
+
+/// What the checker needs to know about the code under test.
+pub trait Recover {
+    /// Something that must hold after recovery, like "file 3 has these bytes".
+    type Promise: Hash + Clone;
+
+    /// The promises at a cut, usually from its [`Cut::acknowledged`] events. They must follow from
+    /// what is in the cut, be in an order that does not depend on the interleaving (or cases are
+    /// judged more than once), and say everything about the history that the oracle needs.
+    fn promises(&self, log: &Log, cut: &Cut) -> Vec<Self::Promise>;
+
+    /// Recovers the disk, calls [`LazyDisk::seal`], and judges what is there. `depth` is 0 for the
+    /// first recovery and 1 for the one after a power cut in it. Must be a deterministic function
+    /// of what it reads; a panic becomes a finding.
+    ///
+    /// # Errors
+    /// What is wrong.
+    fn recover_and_judge(
+        &self,
+        disk: &LazyDisk,
+        promises: &[Self::Promise],
+        depth: u32,
+    ) -> Result<Observations, CrashFinding>;
+
+    /// Checks, on the image that an execution left without any power cut, that the harness works,
+    /// by means as independent of the code under test as can be had. If this fails, nobody is
+    /// accused.
+    ///
+    /// # Errors
+    /// What is wrong with the harness.
+    fn control(&self, _disk: &LazyDisk, _log: &Log) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// An invariant that does not hold after recovery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrashFinding {
+    /// The invariant's id, like "I20".
+    pub invariant: &'static str,
+    /// What it demands here.
+    pub expected: String,
+    /// What there is.
+    pub observed: String,
+}
+
+/// Named things that a recovery did, to show that checks are not vacuous.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observations {
+    counts: BTreeMap<&'static str, u64>,
+}
+
+impl Observations {
+    /// Counts one more of `name`.
+    pub fn saw(&mut self, name: &'static str) {
+        *self.counts.entry(name).or_default() += 1;
+    }
+
+    /// How often `name` was seen.
+    pub fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+
+    /// All counts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.counts.iter().map(|(name, count)| (*name, *count))
+    }
+
+    fn add(&mut self, other: &Observations) {
+        for (name, count) in other.iter() {
+            *self.counts.entry(name).or_default() += count;
+        }
+    }
+}
+
+/// What was explored so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CrashStats {
+    /// Cuts visited, those of recoveries included.
+    pub crash_frontiers: u64,
+    /// Distinct crash cases judged.
+    pub crash_cases: u64,
+    /// Disk images that these stand for; saturates.
+    pub crash_states_covered: u128,
+    /// Recoveries run.
+    pub recoveries_run: u64,
+    /// Controls run.
+    pub controls_run: u64,
+    /// Crash cases of which a bound of [`CrashOptions`] left some images out. If this is not 0,
+    /// the result holds within bounds only.
+    pub cases_bounded: u64,
+    /// Cases that were not remembered for want of room.
+    pub cases_forgotten: u64,
+    /// What recoveries reported.
+    pub observations: Observations,
+}
+
+/// A power cut in a recovery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecoveryCrash {
+    /// What the recovery wrote and flushed, up to its end.
+    pub events: Vec<Event>,
+    /// How many of these events had happened.
+    pub prefix: usize,
+    /// Durability events among these, by index.
+    pub frontier: Vec<usize>,
+}
+
+/// A finding, with everything needed to show and to repeat it.
+#[derive(Clone, Debug)]
+pub struct CrashViolation {
+    /// What does not hold.
+    pub finding: CrashFinding,
+    /// The cut of the execution.
+    pub cut: Cut,
+    /// The power cuts in recoveries that followed, the first recovery first.
+    pub recovery_crashes: Vec<RecoveryCrash>,
+    /// What the blocks of the last crash image hold; a block's units are its sectors if writes
+    /// tear.
+    pub kept: BTreeMap<u64, Vec<Kept>>,
+    /// The crash image that the failing recovery started from: the blocks that may differ from
+    /// the base.
+    pub image: BTreeMap<u64, Arc<[u8]>>,
+    /// What the failing recovery itself wrote and flushed.
+    pub recovery: Vec<Event>,
+}
+
+/// Why a check did not pass.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CrashFailure {
+    /// The code under test is wrong.
+    #[error("{} is violated after a power cut: expected {}, observed {}",
+        .0.finding.invariant, .0.finding.expected, .0.finding.observed)]
+    Violated(Box<CrashViolation>),
+    /// The check itself is wrong.
+    #[error("the harness is broken: {0}")]
+    HarnessBroken(String),
+}
+
+impl From<LogError> for CrashFailure {
+    fn from(error: LogError) -> CrashFailure {
+        CrashFailure::HarnessBroken(error.to_string())
+    }
+}
+
+/// Checks executions for power cuts, and remembers what it judged.
+#[derive(Debug)]
+pub struct CrashChecker {
+    options: CrashOptions,
+    ground: Ground,
+    memory: Memory,
+    controls: Memory,
+    stats: CrashStats,
+}
+
+/// A crash case on its way through the checker.
+struct Visit<'a, P> {
+    case: Arc<CrashCase>,
+    promises: &'a [P],
+    cut: &'a Cut,
+}
+
+impl CrashChecker {
+    /// A checker of executions that start with `base` on the device, durably.
+    pub fn new(options: CrashOptions, base: impl Base) -> CrashChecker {
+        CrashChecker {
+            options,
+            ground: Ground::new(Arc::new(base), options.tear),
+            memory: Memory::new(options.memory_entries_max),
+            controls: Memory::new(options.memory_entries_max),
+            stats: CrashStats::default(),
+        }
+    }
+
+    /// What was explored so far.
+    pub fn stats(&self) -> &CrashStats {
+        &self.stats
+    }
+
+    /// The options.
+    pub fn options(&self) -> &CrashOptions {
+        &self.options
+    }
+
+    /// Checks one finished execution: every crash case that is not known yet.
+    ///
+    /// # Errors
+    /// The first finding, or that the harness is broken.
+    pub fn check<R: Recover>(&mut self, log: &Log, recover: &R) -> Result<(), CrashFailure> {
+        if self.options.mode == CutMode::Off {
+            return Ok(());
+        }
+        let persistence = Persistence::of(log)?;
+        let versions = self.ground.versions(&persistence, 0)?;
+        let ground = CrashCase::untouched(&self.ground);
+        self.control(ground.without_crash(&persistence, &versions), log, recover)?;
+        let in_flight_max = self.options.in_flight_max;
+        let mut result = Ok(());
+        let _ = persistence.cuts(self.options.mode, |cut| {
+            let case = Arc::new(ground.after(&persistence, &versions, &cut, in_flight_max));
+            let promises = recover.promises(log, &cut);
+            let visit = Visit {
+                case,
+                promises: &promises,
+                cut: &cut,
+            };
+            let is_bounded = self.is_bounded(&cut);
+            result = self.case(&visit, is_bounded, &mut Vec::new(), recover);
+            flow(&result)
+        });
+        result
+    }
+
+    /// Runs the control on the image of an execution without a power cut, once per image.
+    fn control<R: Recover>(
+        &mut self,
+        case: CrashCase,
+        log: &Log,
+        recover: &R,
+    ) -> Result<(), CrashFailure> {
+        if !self.controls.is_new(case.fingerprint()) {
+            return Ok(());
+        }
+        self.stats.controls_run += 1;
+        let disk = LazyDisk::new(Arc::new(case));
+        let control = || recover.control(&disk, log);
+        let result = catch_unwind(AssertUnwindSafe(control));
+        let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic)));
+        result.map_err(|reason| {
+            CrashFailure::HarnessBroken(format!("the control without a power cut fails: {reason}"))
+        })
+    }
+
+    /// Judges all images of a case unless it is known; `crashes` are the power cuts in recoveries
+    /// that led to it.
+    fn case<R: Recover>(
+        &mut self,
+        visit: &Visit<'_, R::Promise>,
+        is_bounded: bool,
+        crashes: &mut Vec<RecoveryCrash>,
+        recover: &R,
+    ) -> Result<(), CrashFailure> {
+        self.stats.crash_frontiers += 1;
+        let depth = crashes.len() as u32;
+        let mut fingerprint = Fingerprint::new();
+        fingerprint.write_u128(visit.case.fingerprint());
+        visit.promises.hash(&mut fingerprint);
+        fingerprint.write_u32(depth);
+        if !self.memory.is_new(fingerprint.value()) {
+            return Ok(());
+        }
+        self.stats.cases_forgotten = self.memory.forgotten();
+        self.stats.crash_cases += 1;
+        let states = &mut self.stats.crash_states_covered;
+        *states = states.saturating_add(visit.case.states());
+        let runs_max = self.options.recoveries_per_case_max;
+        let explored = explore_images(&visit.case, runs_max, |disk| {
+            self.stats.recoveries_run += 1;
+            let observations = run(recover, disk, visit.promises, depth);
+            let observations = observations.map_err(|finding| {
+                CrashFailure::Violated(violation(finding, visit, disk, crashes))
+            })?;
+            self.stats.observations.add(&observations);
+            if depth < self.options.recovery_crashes {
+                self.crash_recovery(visit, disk, crashes, recover)?;
+            }
+            Ok(())
+        });
+        match explored {
+            Ok(explored) => {
+                self.stats.cases_bounded += u64::from(is_bounded || !explored.is_complete);
+                Ok(())
+            }
+            Err(Stopped::Error(failure)) => Err(failure),
+            Err(Stopped::Diverged(message)) => Err(CrashFailure::HarnessBroken(message)),
+        }
+    }
+
+    /// Cuts off the recovery that ran on `disk`, wherever it matters.
+    fn crash_recovery<R: Recover>(
+        &mut self,
+        outer: &Visit<'_, R::Promise>,
+        disk: &LazyDisk,
+        crashes: &mut Vec<RecoveryCrash>,
+        recover: &R,
+    ) -> Result<(), CrashFailure> {
+        let log = disk.recovery_log();
+        let persistence = Persistence::of(&log)?;
+        let level = crashes.len() as u32 + 1;
+        let versions = self.ground.versions(&persistence, level)?;
+        let mut result = Ok(());
+        let _ = persistence.cuts(self.options.mode, |cut| {
+            if cut.must.is_empty() && cut.may.is_empty() {
+                // Nothing was written: the same case as the outer one.
+                return ControlFlow::Continue(());
+            }
+            let prefix = cut.prefix[0] as usize;
+            let beneath = disk.decided_before(prefix);
+            let case = beneath.after(&persistence, &versions, &cut, self.options.in_flight_max);
+            crashes.push(RecoveryCrash {
+                events: log.events.clone(),
+                prefix,
+                frontier: cut.frontier.clone(),
+            });
+            let visit = Visit {
+                case: Arc::new(case),
+                ..*outer
+            };
+            let is_bounded = self.is_bounded(&cut);
+            result = self.case(&visit, is_bounded, crashes, recover);
+            crashes.pop();
+            flow(&result)
+        });
+        result
+    }
+
+    fn is_bounded(&self, cut: &Cut) -> bool {
+        let max = self.options.in_flight_max;
+        max.is_some_and(|max| cut.may.len() > max)
+    }
+}
+
+fn flow(result: &Result<(), CrashFailure>) -> ControlFlow<()> {
+    match result {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+fn violation<P>(
+    finding: CrashFinding,
+    visit: &Visit<'_, P>,
+    disk: &LazyDisk,
+    crashes: &[RecoveryCrash],
+) -> Box<CrashViolation> {
+    Box::new(CrashViolation {
+        finding,
+        cut: visit.cut.clone(),
+        recovery_crashes: crashes.to_vec(),
+        kept: disk.kept(),
+        image: disk.crash_image(),
+        recovery: disk.recovery_log().events,
+    })
+}
+
+/// Runs one recovery; a panic is a finding.
+fn run<R: Recover>(
+    recover: &R,
+    disk: &LazyDisk,
+    promises: &[R::Promise],
+    depth: u32,
+) -> Result<Observations, CrashFinding> {
+    let run = || recover.recover_and_judge(disk, promises, depth);
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        Err(CrashFinding {
+            invariant: "recovery-returns",
+            expected: "recovery and the oracle return".into(),
+            observed: format!("a panic: {}", panic_message(&*panic)),
+        })
+    })
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".into())
+}

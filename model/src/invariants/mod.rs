@@ -1,0 +1,78 @@
+//! What must hold, by id: one free function for each, over the parts of a state in [`crate::file`].
+//!
+//! The functions know no model, so every model whose states have the parts can use them, and so
+//! can a projection of running code. When an invariant must hold is the model's business:
+//!
+//! - *always*: in every state while the power is on, every `i_data_sem` section being one step;
+//! - *committed*: of the committed transactions, at any time;
+//! - *recovered*: after a crash, replay and orphan clean-up.
+//!
+//! Not checked here: that the sequence counter grows with every change (the second half of I8),
+//! because it is a property of steps and not of states; it is built into the steps.
+
+use std::fmt;
+
+mod accounting;
+mod content;
+mod mapping;
+mod orphan;
+mod size;
+
+pub use accounting::{i1_reserved_equals_delayed, i3_quota_equals_blocks};
+pub use content::{i13_written_holds_data, i22_no_garbage_readable, i37_clean_equals_disk};
+pub use mapping::{i8_map_is_true, i15_blocks_have_one_owner, i16_freed_not_reused};
+pub use orphan::{i14_no_written_past_size, i18_no_orphan_left, i19_repair_has_its_orphan};
+pub use size::{i9_disksize_within_size, i11_size_after_data, i23_no_unexplained_zeroes};
+
+macro_rules! invariants {
+    ($($name:ident $id:literal $statement:literal,)*) => {
+        /// The id of an invariant.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Invariant {
+            $(#[doc = concat!("`", $id, "`: ", $statement, ".")] $name,)*
+        }
+
+        impl Invariant {
+            /// Every invariant, in the order of declaration.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The id as it is printed.
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)*
+                }
+            }
+
+            /// What it says, in one sentence without a full stop.
+            pub fn statement(self) -> &'static str {
+                match self {
+                    $(Self::$name => $statement,)*
+                }
+            }
+        }
+    };
+}
+
+invariants! {
+    I1 "I1" "the reserved count equals the number of delayed blocks",
+    I3 "I3" "quota used equals the allocated blocks, quota reserved the reserved count",
+    I8 "I8" "a map equals the true mapping at the moment of its use",
+    I9 "I9" "i_disksize never exceeds i_size",
+    I11 "I11" "a size is committed only after the data below it is durable",
+    I13 "I13" "an extent is written only if the disk holds the file's data there",
+    I14 "I14" "after recovery no written extent lies at or past the size",
+    I15 "I15" "no disk block has two owners, and none is written to without an owner",
+    I16 "I16" "a freed block is not reused before the freeing transaction has committed",
+    I18 "I18" "after recovery nothing is left on the orphan list",
+    I19 "I19" "a committed state that needs repair has its orphan record",
+    I22 "I22" "after recovery no byte of an earlier owner is readable",
+    I23 "I23" "after recovery the appended blocks hold data that was written",
+    I37 "I37" "a clean folio equals the disk through the current mapping",
+    Progress "PROGRESS" "no state without a next step has work left",
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}

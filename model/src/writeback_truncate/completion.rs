@@ -1,0 +1,130 @@
+//! Completion: the device finishes the data, the worker does what must wait for that.
+
+use super::WritebackTruncate;
+use super::state::State;
+use crate::file::{Content, Extent, Folio, IoStage, Ioend};
+use crate::rule::Rule;
+use crate::step::{Action, Actor, Step};
+
+/// The steps that the device and the worker can take next.
+pub(super) fn next(model: &WritebackTruncate, state: &State, actions: &mut Vec<Action>) {
+    let in_flight = state
+        .ioends
+        .iter()
+        .filter(|ioend| ioend.stage == IoStage::InFlight);
+    let at_once = if model.config.device_reorders {
+        usize::MAX
+    } else {
+        1
+    };
+    let complete = |ioend: &Ioend| Action::on(Actor::Device, Step::CompleteIo, ioend.data.block);
+    actions.extend(in_flight.take(at_once).map(complete));
+
+    let Some(ioend) = current(state) else { return };
+    let block = ioend.data.block;
+    let step = match ioend.stage {
+        IoStage::Completed if model.holds(Rule::ConvertBeforeEndWriteback) => {
+            Step::ConvertAndRaiseSize
+        }
+        IoStage::Completed | IoStage::Converted => Step::EndWriteback,
+        IoStage::EndedUnconverted => Step::ConvertAndRaiseSize,
+        IoStage::InFlight => unreachable!("the worker looks at completed data only"),
+    };
+    // The flag is cleared without the folio lock, so that a truncate can wait for it under the
+    // lock.
+    let must_wait = step == Step::EndWriteback
+        && !model.holds(Rule::CompleteWithoutFolioLock)
+        && state.folio_lock(model.program(), block).is_some();
+    if !must_wait {
+        actions.push(Action::on(Actor::Worker, step, block));
+    }
+}
+
+/// Takes one of the steps that [`next`] gives.
+pub(super) fn apply(model: &WritebackTruncate, state: &mut State, action: Action) {
+    match action.step {
+        Step::CompleteIo => {
+            let wanted = |ioend: &&mut Ioend| {
+                ioend.stage == IoStage::InFlight && Some(ioend.data.block) == action.block
+            };
+            let ioend = state
+                .ioends
+                .iter_mut()
+                .find(wanted)
+                .expect("data is in flight");
+            ioend.stage = IoStage::Completed;
+            state.disk.medium[ioend.pblk.index()] = Content::Data(ioend.data);
+        }
+        Step::ConvertAndRaiseSize => {
+            let ioend = *current(state).expect("the worker has data to look at");
+            convert(state, &ioend);
+            raise_size(model, state, &ioend);
+            advance(state, ioend, IoStage::Converted);
+        }
+        Step::EndWriteback => {
+            let ioend = *current(state).expect("the worker has data to look at");
+            end_writeback(state, &ioend);
+            advance(state, ioend, IoStage::EndedUnconverted);
+        }
+        step => unreachable!("neither device nor worker takes the step {step}"),
+    }
+}
+
+/// What the worker is at: what it has begun, or else the oldest completed data.
+fn current(state: &State) -> Option<&Ioend> {
+    let begun =
+        |ioend: &&Ioend| matches!(ioend.stage, IoStage::Converted | IoStage::EndedUnconverted);
+    let completed = |ioend: &&Ioend| ioend.stage == IoStage::Completed;
+    state
+        .ioends
+        .iter()
+        .find(begun)
+        .or_else(|| state.ioends.iter().find(completed))
+}
+
+/// Turns the range written, if it is unwritten; its data is on the device.
+///
+/// A conversion names blocks of the file and not of the disk, so it converts whatever extent it
+/// finds. That this is the extent the data was written to is ensured by truncate, which waits for
+/// writeback to end.
+fn convert(state: &mut State, ioend: &Ioend) {
+    let extent = &mut state.inode.extents[ioend.data.block.index()];
+    if let Extent::Unwritten(pblk) = *extent {
+        *extent = Extent::Written(pblk);
+        state.inode.seq += 1;
+    }
+}
+
+/// Raises the size on disk to the end of the data, never past the end of the file, and never
+/// lowers it.
+fn raise_size(model: &WritebackTruncate, state: &mut State, ioend: &Ioend) {
+    let inode = &mut state.inode;
+    let mut size = ioend.data.block.end();
+    if model.holds(Rule::ClampRaiseToSize) {
+        size = size.min(inode.i_size);
+    }
+    inode.i_disksize = inode.i_disksize.max(size);
+}
+
+/// Clears the writeback flag of the folio that the data came from, if it is still in the cache.
+fn end_writeback(state: &mut State, ioend: &Ioend) {
+    let folio = &mut state.folios[ioend.data.block.index()];
+    if let Folio::Present {
+        version, writeback, ..
+    } = folio
+        && *version == ioend.data.version
+    {
+        *writeback = false;
+    }
+}
+
+/// Moves the ioend on to `stage`, or removes it if both steps of the worker are done.
+fn advance(state: &mut State, ioend: Ioend, stage: IoStage) {
+    let at = state.ioends.iter().position(|other| *other == ioend);
+    let at = at.expect("the worker's ioend is on the list");
+    if ioend.stage == IoStage::Completed {
+        state.ioends[at].stage = stage;
+    } else {
+        state.ioends.remove(at);
+    }
+}

@@ -106,7 +106,7 @@ pub(super) fn detach<'j, D: Device>(
 ) -> Option<Commit<'j, D>> {
     shared.barrier.close();
     shared.barrier.drain();
-    let detached = shared.running.with(|running| {
+    let detached = shared.with(|running| {
         if running.transaction.is_empty() {
             return None;
         }

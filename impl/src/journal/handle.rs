@@ -93,7 +93,7 @@ impl<'j> Handle<'j> {
     /// again, and its new copy must be replayed.
     fn dirty_metadata(&mut self, buffer: &Arc<Buffer>) {
         let pblk = buffer.pblk();
-        self.shared.running.with(|running| {
+        self.shared.with(|running| {
             let transaction = &mut running.transaction;
             debug_assert_eq!(
                 transaction.tid, self.tid,
@@ -116,7 +116,6 @@ impl<'j> Handle<'j> {
         let pblk = buffer.pblk();
         buffer.leave();
         self.shared
-            .running
             .with(|running| running.transaction.buffers.remove(&pblk));
     }
 
@@ -134,7 +133,7 @@ impl<'j> Handle<'j> {
         rt::step("revoke", || {
             Args::new(&[arg("tid", self.tid.0), arg("block", pblk.0)])
         });
-        self.shared.running.with(|running| {
+        self.shared.with(|running| {
             if let Some(buffer) = running.transaction.buffers.remove(&pblk) {
                 buffer.leave();
             }
@@ -149,7 +148,6 @@ impl<'j> Handle<'j> {
     /// their old owner.
     pub fn free_on_commit(&mut self, blocks: impl IntoIterator<Item = Pblk>) {
         self.shared
-            .running
             .with(|running| running.transaction.freed.extend(blocks));
     }
 
@@ -178,9 +176,7 @@ impl Drop for Handle<'_> {
             return;
         }
         rt::step("handle stop", || Args::new(&[arg("tid", self.tid.0)]));
-        self.shared
-            .running
-            .with(|running| running.dismiss(self.credits));
+        self.shared.with(|running| running.dismiss(self.credits));
         self.shared.barrier.exit();
     }
 }

@@ -10,7 +10,10 @@ use crate::journal::log_space::{self, LogSpace};
 use crate::lock::{Gate, Key, class};
 use crate::units::{Pblk, Tid};
 use rt::sync::{Arc, LeafMutex};
+use rt::{Class, Object, Op};
 use std::collections::{BTreeMap, BTreeSet};
+
+static ROOM: Class = Class::unranked("log space");
 
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,12 +111,17 @@ pub struct Shared {
     /// The running transaction and the room it has.
     ///
     /// Sections by handles of one transaction commute with one another: they add to sets and sums,
-    /// and read nothing but the transaction's number, which is fixed. Whether a handle is admitted
-    /// depends on the sum of all credits, so in an execution in which one is refused, starts do
-    /// not commute; such an execution has the step "wait for log space". Commit replaces the
+    /// and read nothing but the transaction's number, which is fixed. Commit replaces the
     /// transaction while the barrier is closed and drained, and abort sets its reason while it is
     /// closed, so the barrier orders both against the handles.
-    pub(super) running: LeafMutex<Running>,
+    ///
+    /// The one exception is a handle that is refused for want of room, because that depends on who
+    /// came first. With a log of usual size that takes hundreds of credits in one transaction, and
+    /// an execution in which it happens has the step "wait for log space".
+    running: LeafMutex<Running>,
+    /// Where the use of the log is capped, refusals are what is being looked at: then every section
+    /// is an operation of its own, and none commutes.
+    room: Option<Object>,
 }
 
 /// The running transaction and the room it has.
@@ -137,15 +145,30 @@ pub(super) enum Refusal {
 }
 
 impl Shared {
-    pub(super) fn new(tid: Tid, space: LogSpace) -> Shared {
+    /// With `is_capped`, sections are visible operations.
+    pub(super) fn new(tid: Tid, space: LogSpace, is_capped: bool) -> Shared {
         Shared {
             barrier: Gate::new(&class::TRANSACTION, Key::Only),
+            room: is_capped.then(|| Object::new(&ROOM, Key::Only)),
             running: LeafMutex::new(Running {
                 transaction: Transaction::new(tid),
                 space,
                 aborted: None,
             }),
         }
+    }
+
+    /// Works on the running transaction. `section` must not wait for anything.
+    pub(super) fn with<R>(&self, section: impl FnOnce(&mut Running) -> R) -> R {
+        match &self.room {
+            None => self.running.with(section),
+            Some(room) => rt::op(room, Op::Update, || true, || self.running.with(section)),
+        }
+    }
+
+    /// Looks at the running transaction for an assertion or an invariant: not an operation.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&Running) -> R) -> R {
+        self.running.with(|running| look(running))
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Finding {
 
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(false) };
+    /// Whether events and findings are still taken; cleared when the execution is abandoned.
+    static OPEN: Cell<bool> = const { Cell::new(false) };
     static CURRENT: RefCell<Log> = RefCell::new(Log::default());
     static TASK: Cell<TaskId> = const { Cell::new(TaskId(0)) };
 }
@@ -48,12 +50,19 @@ pub fn start() {
     });
     TASK.set(TaskId(0));
     RECORDING.set(true);
+    OPEN.set(true);
 }
 
 /// Stops recording and hands out the log.
 pub fn finish() -> Log {
     RECORDING.set(false);
+    OPEN.set(false);
     CURRENT.take()
+}
+
+/// Takes no further event or finding: what tasks do while they unwind is not part of the execution.
+pub fn seal() {
+    OPEN.set(false);
 }
 
 /// Gives a log back, so that its memory serves the next execution.
@@ -121,7 +130,7 @@ pub fn register(class: &'static Class, key: Key) -> ObjectId {
 
 /// Records an event of the running task.
 pub fn record(what: What) {
-    if RECORDING.get() {
+    if OPEN.get() {
         let task = TASK.get();
         CURRENT.with_borrow_mut(|log| log.events.push(Event { task, what }));
     }
@@ -140,7 +149,7 @@ pub fn acknowledged(name: &'static str, args: Args) {
 /// Records that an invariant does not hold. The explorer ends the execution at its next
 /// scheduling point.
 pub fn finding(invariant: &'static str, expected: String, observed: String) {
-    if RECORDING.get() {
+    if OPEN.get() {
         CURRENT.with_borrow_mut(|log| {
             log.findings.push(Finding {
                 invariant,

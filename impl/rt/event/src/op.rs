@@ -34,9 +34,10 @@ pub enum Op {
     /// Changes a value in a way that commutes with every other `Merge`, result unused: adding to
     /// a counter, inserting into a set.
     Merge,
-    /// Sets a flag that [`Op::FlagAwait`] waits out.
+    /// Sets a flag that [`Op::FlagAwait`] waits out. The flag must be clear.
     FlagRaise,
-    /// Clears a flag and lets its waiters go.
+    /// Clears a flag and lets its waiters go. The flag must be set: then the wait could not have
+    /// gone first, which is why the two are ordered and do not race.
     FlagClear,
     /// Waits until a flag is clear.
     FlagAwait,
@@ -196,8 +197,10 @@ impl Op {
 
             // Counters.
             (CountUp, CountAwaitZero) | (CountAwaitZero, CountUp) => Racing,
-            (CountDown, CountAwaitZero) | (CountUp, CountAwaitSome) => Ordered,
-            (CountDown, CountAwaitSome) | (CountAwaitSome, CountDown) => Racing,
+            // Every taking pairs with an adding that races with the wait, so it need not race.
+            (CountDown, CountAwaitZero) => Ordered,
+            // Not so here: of several addings any one may be what lets the wait go on.
+            (CountUp | CountDown, CountAwaitSome) | (CountAwaitSome, CountUp | CountDown) => Racing,
             (CountUp | CountDown, Load) | (Load, CountUp | CountDown) => Racing,
 
             // Gates. Entering and leaving commute; only closing shuts newcomers out.

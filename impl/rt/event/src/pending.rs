@@ -6,6 +6,7 @@
 //! (plain types of the underlying scheduler) counts as making [`Op::Unannounced`] operations.
 
 use crate::event::TaskId;
+use crate::log;
 use crate::object::ObjectId;
 use crate::op::Op;
 use std::cell::{Cell, RefCell};
@@ -45,7 +46,7 @@ struct Slot {
 
 thread_local! {
     static SLOTS: RefCell<Vec<Slot>> = const { RefCell::new(Vec::new()) };
-    static ALTERNATIVES: Cell<u64> = const { Cell::new(0) };
+    static CHOICE: Cell<Option<(&'static str, u64)>> = const { Cell::new(None) };
     static ABANDONED: Cell<bool> = const { Cell::new(false) };
     static GRANULARITY: Cell<Granularity> = const { Cell::new(Granularity::Lock) };
 }
@@ -66,9 +67,11 @@ pub fn set_granularity(granularity: Granularity) {
     GRANULARITY.set(granularity);
 }
 
-/// Tells every task to unwind at its next scheduling point: the execution is of no more use.
+/// Tells every task to unwind at its next scheduling point: the execution is of no more use. The
+/// log takes no further event.
 pub fn abandon() {
     ABANDONED.set(true);
+    log::seal();
 }
 
 /// Whether the execution is being abandoned.
@@ -140,15 +143,19 @@ pub fn is_enabled(task: TaskId) -> bool {
     }
 }
 
-/// Makes the number of alternatives known to the scheduler while `ask` asks it for a number.
-pub fn choosing(of: u64, ask: impl FnOnce() -> u64) -> u64 {
-    ALTERNATIVES.set(of);
-    ask()
+/// Makes a choice known to the scheduler while `ask` asks it for a number: what for, and out of how
+/// many alternatives.
+pub fn choosing(name: &'static str, of: u64, ask: impl FnOnce() -> u64) -> u64 {
+    CHOICE.set(Some((name, of)));
+    let value = ask();
+    CHOICE.set(None);
+    value
 }
 
-/// The number of alternatives of the choice being asked for.
-pub fn alternatives() -> u64 {
-    ALTERNATIVES.get()
+/// The choice that the scheduler is being asked for: its name and the number of alternatives.
+/// `None` if the number is wanted by someone else, like a random generator of the scheduler's own.
+pub fn choice() -> Option<(&'static str, u64)> {
+    CHOICE.get()
 }
 
 fn put(task: TaskId, slot: Slot) {

@@ -10,11 +10,13 @@
 
 pub mod cell;
 pub mod device;
-mod mutex;
 pub mod object;
 pub mod sync;
 pub mod thread;
 
+// The locks know nothing of the scheduler below, so the two controlled runtimes share them.
+#[path = "../../shuttle/src/lock.rs"]
+mod lock;
 mod switch;
 
 pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};

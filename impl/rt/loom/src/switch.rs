@@ -1,7 +1,7 @@
 //! Scheduling points.
 
 use crate::Object;
-use cutpoint_event::pending::{self, Granularity};
+use cutpoint_event::pending::{self, Granularity, Pending};
 use cutpoint_event::{Op, What, log};
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -30,7 +30,7 @@ pub fn op<R>(object: &Object, op: Op, enabled: impl Fn() -> bool, body: impl FnO
         return body();
     }
     let result = if pending::granularity() == Granularity::Lock {
-        companion_op(object, &enabled, body)
+        companion_op(object, op, &enabled, body)
     } else {
         body()
     };
@@ -51,7 +51,7 @@ pub(crate) fn always_op<R>(
     if !is_controlled() {
         return body();
     }
-    let result = companion_op(object, &enabled, body);
+    let result = companion_op(object, op, &enabled, body);
     log::record(What::Op {
         op,
         object: object.id(),
@@ -77,7 +77,12 @@ fn inside<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-fn companion_op<R>(object: &Object, enabled: &dyn Fn() -> bool, body: impl FnOnce() -> R) -> R {
+fn companion_op<R>(
+    object: &Object,
+    op: Op,
+    enabled: &dyn Fn() -> bool,
+    body: impl FnOnce() -> R,
+) -> R {
     unwind_on_finding();
     if crate::thread::is_alone() && enabled() {
         return inside(body);
@@ -88,10 +93,19 @@ fn companion_op<R>(object: &Object, enabled: &dyn Fn() -> bool, body: impl FnOnc
     let lock = || ManuallyDrop::new(companion.mutex.lock().expect("no poison: see above"));
     let mut guard = lock();
     while !enabled() {
+        // Only so that a deadlock can be told in the scenario's own words.
+        pending::set(
+            task,
+            Pending::Op {
+                op,
+                object: object.id(),
+            },
+        );
         companion.waiters.set(companion.waiters.get() + 1);
         let inner = ManuallyDrop::into_inner(guard);
         guard = ManuallyDrop::new(companion.changed.wait(inner).expect("no poison: see above"));
         companion.waiters.set(companion.waiters.get() - 1);
+        pending::set(task, Pending::Local);
     }
     log::set_current_task(task);
     let result = inside(body);

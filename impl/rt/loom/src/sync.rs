@@ -1,6 +1,6 @@
 //! Shared memory.
 
-pub use crate::mutex::{Mutex, MutexGuard};
+pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use rt_std::sync::LeafMutex;
 pub use std::sync::Arc;
 

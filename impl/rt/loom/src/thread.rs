@@ -2,7 +2,7 @@
 
 use crate::switch;
 use crate::{Class, Key, Object, Op};
-use cutpoint_event::pending::{self, Granularity};
+use cutpoint_event::pending::{self, Granularity, Pending};
 use cutpoint_event::{TaskId, What, log};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -98,8 +98,16 @@ impl<T> JoinHandle<T> {
     /// Where the task panicked.
     pub fn join(self) -> T {
         let me = log::current_task();
+        pending::set(
+            me,
+            Pending::Op {
+                op: Op::Join,
+                object: self.object.id(),
+            },
+        );
         let value = self.task.join();
         log::set_current_task(me);
+        pending::set(me, Pending::Local);
         log::record(What::Op {
             op: Op::Join,
             object: self.object.id(),

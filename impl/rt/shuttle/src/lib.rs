@@ -10,11 +10,11 @@
 
 pub mod cell;
 pub mod device;
-mod mutex;
 pub mod object;
 pub mod sync;
 pub mod thread;
 
+mod lock;
 mod switch;
 
 pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};
@@ -63,7 +63,7 @@ pub fn choose(name: &'static str, of: u64) -> u64 {
     if of == 1 || std::thread::panicking() {
         return 0;
     }
-    let value = pending::choosing(of, switch::random) % of;
+    let value = pending::choosing(name, of, switch::random) % of;
     log::record(cutpoint_event::What::Chosen { name, of, value });
     value
 }

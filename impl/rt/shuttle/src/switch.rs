@@ -133,6 +133,12 @@ pub(crate) fn unwind_if_abandoned() {
     }
 }
 
+/// Whether shuttle has a task of this number, ended or not.
+pub(crate) fn exists(task: TaskId) -> bool {
+    let task = shuttle_engine::scheduler::TaskId::from(usize::from(task.0));
+    ExecutionState::with(|state| state.try_get(task).is_some())
+}
+
 /// The shuttle task that runs now.
 pub(crate) fn running_task() -> TaskId {
     TaskId(usize::from(ExecutionState::me()) as u16)

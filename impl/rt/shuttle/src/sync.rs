@@ -3,7 +3,7 @@
 //! shuttle runs every atomic as sequentially consistent, and so does this façade: orderings are
 //! accepted and ignored. Weak memory is loom's to explore.
 
-pub use crate::mutex::{Mutex, MutexGuard};
+pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use rt_std::sync::LeafMutex;
 pub use std::sync::Arc;
 

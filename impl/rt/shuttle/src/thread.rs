@@ -20,6 +20,8 @@ static TOKEN: Class = Class::unranked("wake-up token");
 thread_local! {
     /// Tasks spawned and not yet joined in this execution.
     static UNJOINED: Cell<u32> = const { Cell::new(0) };
+    /// Tasks spawned so far in this execution.
+    static SPAWNED: Cell<u16> = const { Cell::new(0) };
     /// Every task's wake-up token, by number.
     static TOKENS: RefCell<Vec<Option<Rc<Token>>>> = const { RefCell::new(Vec::new()) };
 }
@@ -32,12 +34,14 @@ struct Token {
 /// Forgets the tasks of an earlier execution. Called by the explorer before each one.
 pub fn reset() {
     UNJOINED.set(0);
+    SPAWNED.set(0);
     TOKENS.with_borrow_mut(Vec::clear);
 }
 
-/// Whether the running task is the only one, all others having been joined.
+/// Whether the running task is the only one: all others have been joined, and none was started
+/// behind the façade's back.
 pub(crate) fn is_alone() -> bool {
-    UNJOINED.get() == 0
+    UNJOINED.get() == 0 && !switch::exists(TaskId(SPAWNED.get() + 1))
 }
 
 /// How a task ended.
@@ -64,12 +68,18 @@ where
     T: Send + 'static,
     F: FnOnce() -> T + Send + 'static,
 {
+    switch::unwind_if_abandoned();
+    SPAWNED.set(SPAWNED.get() + 1);
     let ended = Arc::new(Ended {
-        object: Object::new(&TASK, Key::One(u64::from(UNJOINED.get()))),
+        object: Object::new(&TASK, Key::One(u64::from(SPAWNED.get()))),
         outcome: LeafMutex::new(None),
         has_ended: std::sync::atomic::AtomicBool::new(false),
     });
     UNJOINED.set(UNJOINED.get() + 1);
+    log::record(cutpoint_event::What::Op {
+        op: Op::Spawn,
+        object: ended.object.id(),
+    });
     let theirs = ended.clone();
     let task = switch::local(|| {
         shuttle::thread::spawn(move || {
@@ -79,10 +89,6 @@ where
             run(&theirs, body);
             pending::set(me, Pending::Local);
         })
-    });
-    log::record(cutpoint_event::What::Op {
-        op: Op::Spawn,
-        object: ended.object.id(),
     });
     switch::unwind_if_abandoned();
     JoinHandle { ended, _task: task }
@@ -96,7 +102,7 @@ fn run<T>(ended: &Ended<T>, body: impl FnOnce() -> T) {
             object: ended.object.id(),
         });
         let value = body();
-        switch::op(&ended.object, Op::Exit, || true, || ());
+        switch::always_op(&ended.object, Op::Exit, || true, || ());
         value
     }));
     if let Err(payload) = &outcome
@@ -130,7 +136,7 @@ impl<T> JoinHandle<T> {
     pub fn join(self) -> T {
         let ended = &self.ended;
         let has_ended = || ended.has_ended.load(std::sync::atomic::Ordering::SeqCst);
-        switch::op(&ended.object, Op::Join, has_ended, || ());
+        switch::always_op(&ended.object, Op::Join, has_ended, || ());
         UNJOINED.set(UNJOINED.get() - 1);
         match ended.outcome.with(Option::take) {
             Some(Ok(value)) => value,

@@ -1,16 +1,17 @@
 //! The runtime façade on std: real threads, real atomics, no scheduler.
 //!
 //! The three façades (`rt_std`, `rt_loom`, `rt_shuttle`) have one API, so that the checked code is
-//! one source tree without a `cfg`. Here every announcement compiles to nothing: [`op`] is its body,
-//! [`step`] is empty. Only the device hooks record, and only while a recorder runs on the calling
-//! thread, because recovery's own writes are the next thing to crash.
+//! one source tree without a `cfg`. Here every announcement compiles to nothing: [`op`] is its
+//! body, [`step`] is empty. Only the device hooks record, and only while a recorder runs on the
+//! calling thread, because recovery's own writes are the next thing to crash.
 
 pub mod cell;
 pub mod device;
-mod mutex;
 pub mod object;
 pub mod sync;
 pub mod thread;
+
+mod lock;
 
 pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};
 pub use object::Object;

@@ -1,6 +1,6 @@
 //! Shared memory.
 
-pub use crate::mutex::{Mutex, MutexGuard};
+pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use std::sync::Arc;
 
 /// Atomics with explicit orderings.

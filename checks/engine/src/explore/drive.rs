@@ -1,0 +1,207 @@
+//! Runs executions one after another under a strategy, until it or a budget is exhausted.
+//!
+//! shuttle's own runner is not used: it would call the observer from inside the scheduler, and let
+//! a failing execution end the run. Executions are made and run here, each under `catch_unwind`.
+
+use super::turns::{self, Policy, Turns};
+use super::{Execution, Explored, Found, Observer, Options, Outcome, StoppedBy};
+use crate::trace_hash::TraceHasher;
+use cutpoint_event::pending::{self, Pending};
+use cutpoint_event::{Log, TaskId, log};
+use rt_shuttle::Abandoned;
+use rt_shuttle::thread::panic_text;
+use shuttle_engine::runtime::execution::Execution as ShuttleExecution;
+use shuttle_engine::runtime::thread::continuation::{CONTINUATION_POOL, ContinuationPool};
+use shuttle_engine::scheduler::{Schedule, Scheduler};
+use shuttle_engine::{Config, FailurePersistence, MaxSteps};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The closure to explore.
+pub(super) type Body = Arc<dyn Fn() + Send + Sync>;
+
+/// Explores `body` under `policy`. `exhaustive` says whether a policy that has come to its end has
+/// covered every execution. Hands the policy back for what it may have counted.
+pub(super) fn drive<P: Policy>(
+    policy: P,
+    exhaustive: bool,
+    options: &Options,
+    body: Body,
+    observe: Observer<'_>,
+) -> (Explored, P) {
+    let turns = Rc::new(RefCell::new(Turns::new(policy, options.max_steps)));
+    let mut driver = Driver::new(options, turns.clone());
+    let before = pending::granularity();
+    pending::set_granularity(options.granularity);
+    let stopped_by = CONTINUATION_POOL.set(&ContinuationPool::new(), || {
+        loop {
+            if let Some(stop) = driver.over_budget() {
+                break stop;
+            }
+            if !turns.borrow_mut().begin() {
+                break StoppedBy::Exhaustion;
+            }
+            if let Some(stop) = driver.execute(&body, observe) {
+                break stop;
+            }
+        }
+    });
+    pending::set_granularity(before);
+    let explored = driver.explored(stopped_by, exhaustive);
+    let turns = Rc::into_inner(turns).expect("shuttle keeps no scheduler after an execution");
+    (explored, turns.into_inner().policy)
+}
+
+struct Driver<'a, P> {
+    options: &'a Options,
+    config: Config,
+    turns: Rc<RefCell<Turns<P>>>,
+    started: Instant,
+    executions: u64,
+    sleep_blocked: u64,
+    steps: u64,
+    cut_short: bool,
+    hasher: TraceHasher,
+    traces: BTreeSet<u128>,
+    finding: Option<Found>,
+}
+
+impl<'a, P: Policy> Driver<'a, P> {
+    fn new(options: &'a Options, turns: Rc<RefCell<Turns<P>>>) -> Driver<'a, P> {
+        let mut config = Config::new();
+        config.stack_size = options.stack_size;
+        config.failure_persistence = FailurePersistence::None;
+        config.max_steps = MaxSteps::None;
+        config.silence_warnings = true;
+        Driver {
+            options,
+            config,
+            turns,
+            started: Instant::now(),
+            executions: 0,
+            sleep_blocked: 0,
+            steps: 0,
+            cut_short: false,
+            hasher: TraceHasher::default(),
+            traces: BTreeSet::new(),
+            finding: None,
+        }
+    }
+
+    fn over_budget(&self) -> Option<StoppedBy> {
+        if (self.options.executions).is_some_and(|most| self.executions >= most) {
+            return Some(StoppedBy::Executions);
+        }
+        let time = self.options.time?;
+        (self.started.elapsed() >= time).then_some(StoppedBy::Time)
+    }
+
+    /// Runs one execution and shows it to the observer. Answers why to stop, if so.
+    fn execute(&mut self, body: &Body, observe: Observer<'_>) -> Option<StoppedBy> {
+        let log = self.run(body);
+        self.executions += 1;
+        let mut turns = self.turns.borrow_mut();
+        self.steps += turns.steps;
+        if let Some(stop) = turns.stop.take() {
+            log::recycle(log);
+            return Some(stop);
+        }
+        if turns.blocked {
+            self.sleep_blocked += 1;
+            log::recycle(log);
+            return None;
+        }
+        turns.policy.completed(&log);
+        if self.options.count_traces {
+            self.traces.insert(self.hasher.hash(&log));
+        }
+        let outcome = if turns.deadlocked {
+            Outcome::Deadlock
+        } else if log.findings.is_empty() {
+            Outcome::Finished
+        } else {
+            self.cut_short = true;
+            Outcome::Finding
+        };
+        let seen = observe(&Execution {
+            number: self.executions,
+            log: &log,
+            schedule: &turns.schedule,
+            outcome,
+        });
+        if outcome != Outcome::Finished && self.finding.is_none() {
+            self.finding = Some(Found {
+                findings: log.findings.clone(),
+                schedule: turns.schedule.clone(),
+                log: log.clone(),
+            });
+        }
+        log::recycle(log);
+        if outcome != Outcome::Finished && !self.options.past_findings {
+            return Some(StoppedBy::Finding);
+        }
+        seen.is_break().then_some(StoppedBy::Observer)
+    }
+
+    /// Runs one execution and hands out its log.
+    fn run(&self, body: &Body) -> Log {
+        log::start();
+        pending::reset();
+        rt_shuttle::thread::reset();
+        let scheduler: Rc<RefCell<dyn Scheduler>> = self.turns.clone();
+        let execution = ShuttleExecution::new(scheduler, Schedule::new(0));
+        let body = body.clone();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            execution.run(&self.config, move || main_task(&*body), Location::caller());
+        }));
+        if let Err(payload) = ended {
+            // A plain shuttle thread panicked, or shuttle saw a deadlock that we can not see.
+            let text = panic_text(payload.as_ref());
+            if text.starts_with("deadlock!") {
+                self.turns.borrow_mut().deadlocked = true;
+                log::finding("deadlock", "every task ends".into(), text);
+            } else {
+                log::finding("panic", "no panic".into(), text);
+            }
+        }
+        log::finish()
+    }
+
+    fn explored(self, stopped_by: StoppedBy, exhaustive: bool) -> Explored {
+        let mut complete = exhaustive && !self.cut_short && stopped_by == StoppedBy::Exhaustion;
+        let mut stopped_by = stopped_by;
+        if let Some(what) = self.turns.borrow().unsupported
+            && stopped_by == StoppedBy::Exhaustion
+        {
+            complete = false;
+            stopped_by = StoppedBy::Unsupported(what.into());
+        }
+        let counted = self.options.count_traces;
+        Explored {
+            executions: self.executions,
+            sleep_blocked: self.sleep_blocked,
+            traces_distinct: counted.then_some(self.traces.len() as u64),
+            steps: self.steps,
+            complete,
+            stopped_by,
+            finding: self.finding,
+        }
+    }
+}
+
+/// What the main task does. A panic of the body is a finding; shuttle never sees it.
+fn main_task(body: &dyn Fn()) {
+    log::set_current_task(TaskId(0));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(body))
+        && !payload.is::<Abandoned>()
+    {
+        log::finding("panic", "no panic".into(), panic_text(payload.as_ref()));
+        pending::abandon();
+    }
+    pending::set(TaskId(0), Pending::Local);
+    turns::main_ended(true);
+}

@@ -1,0 +1,107 @@
+//! DPOR against brute force: on every generated program, the same set of traces.
+
+mod common;
+#[path = "common/program.rs"]
+mod program;
+
+use common::{Explorer, NAMES, mix, traces_of};
+use cutpoint::explore::dpor::Mistake;
+use program::Instruction::{AwaitSome, Counted};
+use program::{Numbers, Program};
+use rt_shuttle::sync::{Arc, Mutex, RwLock};
+use rt_shuttle::thread::spawn;
+
+const PROGRAMS: u64 = 1_500;
+const INTERLEAVINGS_MAX: f64 = 1_000.0;
+
+#[test]
+fn dpor_sees_exactly_the_traces_of_brute_force() {
+    let mut numbers = Numbers(1);
+    let (mut executions, mut distinct, mut deadlocks) = (0, 0, 0);
+    for number in 0..PROGRAMS {
+        let program = Program::generate(&mut numbers, INTERLEAVINGS_MAX);
+        let body = program.body();
+        let (naive, all) = traces_of(Explorer::Naive, &body);
+        let (dpor, reduced) = traces_of(Explorer::Dpor(Mistake::None), &body);
+        let missing = all.difference(&reduced).count();
+        let invented = reduced.difference(&all).count();
+        assert_eq!(
+            (missing, invented),
+            (0, 0),
+            "of {} traces; program {number}: {program:#?}",
+            all.len()
+        );
+        assert!(naive.complete && dpor.complete, "{program:#?}");
+        assert_eq!(dpor.traces_distinct, Some(all.len() as u64), "{program:#?}");
+        assert_eq!(naive.finding.is_some(), dpor.finding.is_some());
+        executions += dpor.executions;
+        distinct += all.len() as u64;
+        deadlocks += u64::from(dpor.finding.is_some());
+    }
+    assert!(deadlocks > 0, "no generated program deadlocks: vacuous");
+    assert!(
+        executions * 100 <= distinct * 105 + 100 * PROGRAMS / 10,
+        "{executions} executions for {distinct} traces"
+    );
+}
+
+/// Whether a mistake loses traces of the mix of locks with these tasks and times.
+fn loses(mistake: Mistake, body: impl Fn() + Send + Sync + 'static) -> bool {
+    let body: common::Body = Arc::new(body);
+    let (_, right) = traces_of(Explorer::Dpor(Mistake::None), &body);
+    let (_, wrong) = traces_of(Explorer::Dpor(mistake), &body);
+    assert!(wrong.is_subset(&right));
+    wrong.len() < right.len()
+}
+
+#[test]
+fn classic_backtrack_sets_with_sleep_sets_are_caught() {
+    assert!(loses(Mistake::BacktrackSets, mix(3, 4)));
+    assert!(caught(Mistake::BacktrackSets));
+}
+
+#[test]
+fn readers_that_order_readers_are_caught() {
+    assert!(loses(Mistake::ReadersOrderReaders, readers_and_a_mutex));
+    assert!(caught(Mistake::ReadersOrderReaders));
+}
+
+/// Whether brute force tells on the generated programs that the explorer is wrong.
+fn caught(mistake: Mistake) -> bool {
+    let mut numbers = Numbers(1);
+    (0..10 * PROGRAMS).any(|_| {
+        let body = Program::generate(&mut numbers, INTERLEAVINGS_MAX).body();
+        let (_, all) = traces_of(Explorer::Naive, &body);
+        let (_, wrong) = traces_of(Explorer::Dpor(mistake), &body);
+        all != wrong
+    })
+}
+
+/// Waiting for a count that others raise and lower: in an execution that ends asleep, the task that
+/// waits would have had an earlier place. Generation came upon it; it is kept.
+#[test]
+fn waiters_of_executions_that_end_asleep_are_not_forgotten() {
+    let nested = Counted(Some(Box::new(Counted(None))));
+    let program = Program(vec![
+        vec![AwaitSome],
+        vec![nested],
+        vec![AwaitSome, Counted(None)],
+    ]);
+    let (_, all) = traces_of(Explorer::Naive, &program.body());
+    let (_, reduced) = traces_of(Explorer::Dpor(Mistake::None), &program.body());
+    assert_eq!(all.len(), 31);
+    assert_eq!(all, reduced);
+}
+
+/// Two tasks that race for a mutex before and after they share a lock.
+fn readers_and_a_mutex() {
+    let locks = Arc::new((RwLock::new(()), Mutex::new(0)));
+    let theirs = locks.clone();
+    let task = spawn(NAMES[1], move || {
+        *theirs.1.lock() += 1;
+        drop(theirs.0.read());
+    });
+    drop(locks.0.read());
+    *locks.1.lock() += 1;
+    task.join();
+}

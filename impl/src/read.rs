@@ -28,7 +28,7 @@ pub fn read<D: Device, P: Protocol>(
     let mut at = offset;
     while at < end {
         let lblk = Lblk::containing(at);
-        let (folio, _) = inode.cache.grab(lblk);
+        let folio = inode.cache.grab(lblk);
         let mut guard = folio.lock();
         if !guard.is_attached() {
             continue;

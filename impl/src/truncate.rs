@@ -57,7 +57,7 @@ fn zero_tail<D: Device, P: Protocol>(
         return Ok(());
     }
     let lblk = Lblk::containing(size);
-    let (folio, _) = inode.cache.grab(lblk);
+    let folio = inode.cache.grab(lblk);
     let mut guard = folio.lock();
     if !guard.is_uptodate(lblk) {
         let (mapping, _) = inode.query(lblk);

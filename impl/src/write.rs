@@ -50,7 +50,7 @@ pub fn buffered_write<D: Device, P: Protocol>(
             Some((mapping, cookie)) if Mapping::contains(&mapping, lblk) => (mapping, cookie),
             _ => begin(fs, inode, lblk..blocks.end)?,
         };
-        let (folio, _) = inode.cache.grab(lblk);
+        let folio = inode.cache.grab(lblk);
         let mut guard = folio.lock();
         // The mapping was looked up before the folio was locked: it holds only while its cookie
         // does.

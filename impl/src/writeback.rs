@@ -61,11 +61,14 @@ pub fn writepages<D: Device, P: Protocol>(
         ioend: None,
     };
     let mut outcome = Ok(());
-    for folio in inode.cache.lookup(range) {
+    // One folio at a time: a folio that replaces one dropped meanwhile is not passed over.
+    let mut rest = range;
+    while let Some(folio) = inode.cache.next(rest.clone()) {
         outcome = pass.write_folio(&folio, wait);
         if outcome.is_err() {
             break;
         }
+        rest.start = folio.range().end;
     }
     pass.submit()?;
     outcome

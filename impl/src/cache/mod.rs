@@ -59,17 +59,24 @@ impl PageCache {
         })
     }
 
-    /// Finds the folio that holds a block, or attaches a new, empty one, and locks it.
-    ///
-    /// # Locking
-    /// Takes: the folio lock.
-    pub fn grab(&self, lblk: Lblk) -> (Arc<Folio>, u32) {
+    /// The first folio that holds a block of a range.
+    pub fn next(&self, range: Range<Lblk>) -> Option<Arc<Folio>> {
+        if range.is_empty() {
+            return None;
+        }
+        let indices = self.index_of(range.start)..=self.index_of(Lblk(range.end.0 - 1));
+        self.folios
+            .read(|folios| folios.range(indices).next().map(|(_, folio)| folio.clone()))
+    }
+
+    /// Finds the folio that holds a block, or attaches a new, empty one. Who locks it must then look
+    /// whether it is still attached.
+    pub fn grab(&self, lblk: Lblk) -> Arc<Folio> {
         let index = self.index_of(lblk);
-        let folio = self.folios.write(|folios| {
+        self.folios.write(|folios| {
             let make = || Arc::new(Folio::new(self.ino, index, self.blocks_per_folio));
             folios.entry(index).or_insert_with(make).clone()
-        });
-        (folio, index)
+        })
     }
 
     /// Takes a folio out of the cache. Its content is lost.

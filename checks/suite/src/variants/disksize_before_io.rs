@@ -18,6 +18,7 @@ use super::extfs::protocol::Protocol;
 use super::extfs::{allocate, units::Lblk, writeback};
 use std::ops::Range;
 
+/// Raises the size on disk with the allocation.
 pub enum DisksizeBeforeIo {}
 
 impl JournalSteps for DisksizeBeforeIo {}

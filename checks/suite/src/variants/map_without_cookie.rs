@@ -13,6 +13,7 @@ use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
 
+/// Trusts a cached mapping as far as it reaches.
 pub enum MapWithoutCookie {}
 
 impl JournalSteps for MapWithoutCookie {}

@@ -16,6 +16,7 @@ use super::extfs::inode::Inode;
 use super::extfs::journal::{Handle, JournalSteps};
 use super::extfs::protocol::Protocol;
 
+/// Truncates without an orphan record.
 pub enum TruncateWithoutOrphan {}
 
 impl JournalSteps for TruncateWithoutOrphan {}

@@ -18,6 +18,7 @@ use super::extfs::protocol::Protocol;
 use super::extfs::{allocate, units::Lblk, writeback};
 use std::ops::Range;
 
+/// Looks up and allocates in two critical sections.
 pub enum WbLookupUnlocked {}
 
 impl JournalSteps for WbLookupUnlocked {}
@@ -29,7 +30,10 @@ impl Protocol for WbLookupUnlocked {
         range: Range<Lblk>,
     ) -> Result<(Mapping, Cookie), FsError> {
         let (mapping, cookie) = inode.query(range.start);
-        let Some(delayed) = mapping.clipped(range).filter(|m| m.status == Status::Delayed) else {
+        let Some(delayed) = mapping
+            .clipped(range)
+            .filter(|m| m.status == Status::Delayed)
+        else {
             return Ok((mapping, cookie));
         };
         let mut handle = fs.start_handle(allocate::CREDITS)?;

@@ -1,0 +1,203 @@
+//! Recovery of what a power cut has left, by the std build of the core under the same protocol
+//! variant, and judgement of the result.
+
+use super::extfs::device::{Device, DeviceError, Durability, Ticket};
+use super::extfs::directory;
+use super::extfs::extent::Status;
+use super::extfs::fs::Filesystem;
+use super::extfs::inode::Inode;
+use super::extfs::invariants::quiescent;
+use super::extfs::mount::{MountOptions, MountReport};
+use super::extfs::protocol::Protocol;
+use super::extfs::units::{Block, Lblk, Pblk};
+use super::variants::with_protocol;
+use crate::content::{self, FILE_NAME, Found};
+use crate::e2fsck::{Condition, E2fsck, Judged};
+use crate::oracle::{self, Promise};
+use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
+use std::sync::Arc;
+
+/// Recovers a disk and judges it.
+pub type Judge =
+    fn(&LazyDisk, &[Promise], &E2fsck) -> Result<(Observations, Option<String>), CrashFinding>;
+
+/// The judge that recovers under a variant's protocol. `None` if there is no such variant.
+pub fn judge(variant: Option<&str>) -> Option<Judge> {
+    with_protocol!(variant, super::variants, P => recover_and_judge::<P> as Judge)
+}
+
+/// The crash engine's disk as a device of the core.
+#[derive(Debug)]
+struct LazyDevice(LazyDisk);
+
+impl Device for LazyDevice {
+    fn blocks(&self) -> u64 {
+        self.0.blocks()
+    }
+
+    fn read(&self, block: Pblk, into: &mut Block) -> Result<(), DeviceError> {
+        let data = self.0.read(block.0).map_err(|_| self.beyond_end(block))?;
+        into.copy_from_slice(&data);
+        Ok(())
+    }
+
+    fn submit(
+        &self,
+        block: Pblk,
+        data: &Block,
+        durability: Durability,
+    ) -> Result<Ticket, DeviceError> {
+        let fua = durability == Durability::Fua;
+        self.0
+            .submit(block.0, data, fua)
+            .map(Ticket)
+            .map_err(|_| self.beyond_end(block))
+    }
+
+    fn complete(&self, ticket: Ticket) -> Result<(), DeviceError> {
+        self.0.complete(ticket.0);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), DeviceError> {
+        self.0.flush();
+        Ok(())
+    }
+}
+
+impl LazyDevice {
+    fn beyond_end(&self, block: Pblk) -> DeviceError {
+        DeviceError::BeyondEnd {
+            block,
+            blocks: self.0.blocks(),
+        }
+    }
+}
+
+type Recovered<P> = Filesystem<LazyDevice, P>;
+
+/// Mounts the disk, which replays the journal and cleans orphans up, and judges what is there: the
+/// core's invariants, the file's size and content, and e2fsck's opinion. Says why, if e2fsck had
+/// none.
+fn recover_and_judge<P: Protocol>(
+    disk: &LazyDisk,
+    promises: &[Promise],
+    e2fsck: &E2fsck,
+) -> Result<(Observations, Option<String>), CrashFinding> {
+    let options = MountOptions {
+        blocks_per_folio: 1,
+        ..MountOptions::default()
+    };
+    let device = Arc::new(LazyDevice(disk.clone()));
+    let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
+    let (fs, report) = mounted.map_err(|error| CrashFinding {
+        invariant: "mount",
+        expected: "the image mounts after any power cut".into(),
+        observed: error.to_string(),
+    })?;
+    disk.seal();
+    let violations = quiescent::violations(&fs).map_err(|error| unreadable(&error))?;
+    if let Some(first) = violations.into_iter().next() {
+        let (invariant, expected, observed) = (first.invariant, first.expected, first.observed);
+        return Err(CrashFinding {
+            invariant,
+            expected,
+            observed,
+        });
+    }
+    judge_sizes(&fs)?;
+    let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
+    judge_content(disk, &file, promises)?;
+    fs.unmount().map_err(|error| unreadable(&error))?;
+    let unjudged = ask_e2fsck(disk, e2fsck)?;
+    Ok((observe(&report), unjudged))
+}
+
+fn observe(report: &MountReport) -> Observations {
+    let mut observations = Observations::default();
+    if report
+        .recovered
+        .as_ref()
+        .is_some_and(|recovered| recovered.transactions > 0)
+    {
+        observations.saw("journal replayed");
+    }
+    if report.orphans_truncated > 0 {
+        observations.saw("orphan cleaned up");
+    }
+    observations
+}
+
+fn unreadable(error: &super::extfs::error::FsError) -> CrashFinding {
+    CrashFinding {
+        invariant: "I29",
+        expected: "the recovered file system can be read and unmounted".into(),
+        observed: error.to_string(),
+    }
+}
+
+/// I14: no written extent at or beyond the end of a file. Unwritten residue is legal.
+fn judge_sizes<P: Protocol>(fs: &Recovered<P>) -> Result<(), CrashFinding> {
+    for ino in quiescent::inodes_in_use(fs) {
+        let inode = fs.inode(ino).map_err(|error| unreadable(&error))?;
+        let end = Lblk::round_up(inode.disksize.get());
+        let data = inode.read_data();
+        let beyond = data
+            .tree
+            .extents()
+            .iter()
+            .find(|e| !e.unwritten && e.end() > end);
+        if let Some(extent) = beyond {
+            return Err(CrashFinding {
+                invariant: "I14",
+                expected: format!("inode {ino}: no written block from block {end} on, its end"),
+                observed: format!("blocks [{},{}) are written", extent.lblk, extent.end()),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Judges the file's size and every block below it. Data blocks are judged candidate by candidate,
+/// so that none of them forks the recovery.
+fn judge_content(disk: &LazyDisk, file: &Inode, promises: &[Promise]) -> Result<(), CrashFinding> {
+    let size = file.size.get();
+    oracle::judge_size(size, promises)?;
+    for lblk in 0..Lblk::round_up(size).0 {
+        let (mapping, _) = file.query(Lblk(lblk));
+        let Some(Status::Written(pblk)) = mapping.status_at(Lblk(lblk)) else {
+            oracle::judge_block(lblk, Found::Zeroes, promises)?;
+            continue;
+        };
+        let units = disk.candidates(pblk.0).map_err(|error| CrashFinding {
+            invariant: "I15",
+            expected: "a file's blocks lie on the device".into(),
+            observed: error.to_string(),
+        })?;
+        for (unit, candidates) in units.iter().enumerate() {
+            for (choice, bytes) in candidates.contents().enumerate() {
+                let verdict = oracle::judge_block(lblk, content::find(bytes), promises);
+                if verdict.is_err() {
+                    disk.pin(pblk.0, unit, choice);
+                    return verdict;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks e2fsck about the recovered, unmounted image. Says why, if it could not answer.
+fn ask_e2fsck(disk: &LazyDisk, e2fsck: &E2fsck) -> Result<Option<String>, CrashFinding> {
+    let image = disk.materialise();
+    let blocks = image.iter().map(|(at, data)| (*at, &data[..]));
+    match e2fsck.judge(blocks, disk.blocks(), Condition::Recovered) {
+        Judged::Clean => Ok(None),
+        Judged::NotMeasured(why) => Ok(Some(why)),
+        Judged::Bad { codes, output } => Err(CrashFinding {
+            invariant: "e2fsck",
+            expected: "e2fsck finds nothing wrong with the recovered image".into(),
+            observed: format!("problems {}: {}", codes.join(", "), output.trim()),
+        }),
+    }
+}

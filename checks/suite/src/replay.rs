@@ -1,0 +1,99 @@
+//! Replaying a trace: the recorded events are followed by name, not by position, and every oracle
+//! looks at what comes of it.
+
+use crate::check::{Session, options};
+use crate::on_shuttle;
+use crate::report::{Replayed, Verdict};
+use crate::request::{Request, RequestError};
+use cutpoint::explore::Execution;
+use cutpoint::explore::replay::{Matched, ReplayEvent, by_events};
+use cutpoint_traces::Trace;
+use cutpoint_traces::format::Kind;
+
+/// Replays a trace. `variant` replaces the recorded one: `Some(None)` is the correct protocol.
+///
+/// # Errors
+/// [`RequestError`], if the trace names a scenario, a variant or a setting that there is not.
+pub fn replay(trace: &Trace, variant: Option<Option<&str>>) -> Result<Replayed, RequestError> {
+    let recorded = trace.variant.as_deref();
+    let request = request_of(trace, variant.unwrap_or(recorded))?;
+    let unknown = || RequestError::UnknownScenario {
+        name: trace.scenario.clone(),
+    };
+    let body = on_shuttle::runtime::body(&trace.scenario, request.variant.as_deref())
+        .ok_or_else(unknown)?;
+    let mut session = Session::new(&request)?;
+    let mut observe = |execution: &Execution<'_>| session.observe(&request, execution);
+    let choices = trace
+        .choices
+        .iter()
+        .map(|choice| (choice.name.clone(), choice.value))
+        .collect();
+    let options = options(&request);
+    let (explored, matched) = by_events(events(trace), choices, &options, body, &mut observe);
+    let expected = &trace.violation.invariant;
+    Ok(match session.failure(&request, &explored) {
+        Some(Verdict::Violated(again)) if again.violation.invariant == *expected => {
+            Replayed::Reproduces {
+                observed: again.violation.observed,
+            }
+        }
+        Some(Verdict::Violated(other)) => Replayed::Differs {
+            invariant: other.violation.invariant,
+            observed: other.violation.observed,
+        },
+        Some(other) => Replayed::NoLongerApplies {
+            why: format!("{other:?}"),
+        },
+        None => gone(&matched, trace),
+    })
+}
+
+/// Nothing is violated. The schedule counts as followed if at least half of it happened again: a
+/// corrected protocol takes other steps here and there, another scenario takes none of them.
+fn gone(matched: &Matched, trace: &Trace) -> Replayed {
+    let recorded = events(trace).len();
+    if matched.skipped * 2 > recorded {
+        let why = format!(
+            "{} of {recorded} recorded operations did not happen again, the first of them number {}",
+            matched.skipped,
+            matched.diverged_at.map_or(0, |at| at + 1)
+        );
+        return Replayed::NoLongerApplies { why };
+    }
+    Replayed::Gone
+}
+
+fn events(trace: &Trace) -> Vec<ReplayEvent> {
+    let event = |event: &cutpoint_traces::format::Event| match &event.kind {
+        Kind::Op { op, object } => Some(ReplayEvent {
+            task: trace.tasks.get(event.task as usize)?.name.clone(),
+            op: op.clone(),
+            object: trace.objects.get(*object as usize)?.name.clone(),
+        }),
+        _ => None,
+    };
+    trace.events.iter().filter_map(event).collect()
+}
+
+/// The request that recorded a trace, with another variant.
+fn request_of(trace: &Trace, variant: Option<&str>) -> Result<Request, RequestError> {
+    let setting = |what: &str, error: String| {
+        RequestError::Unsupported(format!("the trace's {what} is not known here: {error}"))
+    };
+    let catalogue = crate::catalogue::Catalogue::get();
+    catalogue.scenario(&trace.scenario)?;
+    if let Some(variant) = variant {
+        catalogue.variant(&trace.scenario, variant)?;
+    }
+    let mut request = Request::new(&trace.scenario, variant);
+    request.design = trace
+        .design
+        .parse()
+        .map_err(|error| setting("design", error))?;
+    request.granularity = trace
+        .granularity
+        .parse()
+        .map_err(|error| setting("granularity", error))?;
+    Ok(request)
+}

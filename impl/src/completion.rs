@@ -123,7 +123,7 @@ pub fn update_disksize<D: Device, P: Protocol>(
 }
 
 fn end_writeback(ioend: &Ioend) {
-    for part in &ioend.parts {
-        part.folio.writeback.clear();
+    for folio in &ioend.folios {
+        folio.end_batch();
     }
 }

@@ -179,9 +179,9 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     /// Takes, where there are no background threads: what completion takes.
     pub fn wait_on_writeback(&self, folio: &Folio) {
         if self.background == Background::Stepped {
-            while folio.writeback.is_raised() && self.step_io() {}
+            while folio.peek_writeback() && self.step_io() {}
         }
-        folio.writeback.wait_clear();
+        folio.wait_for_writeback();
     }
 
     /// Completes the oldest I/O in flight. Returns whether there was one.

@@ -1,6 +1,6 @@
 //! An ioend: a batch of contiguous blocks that are written, and complete, together.
 
-use crate::cache::folio::FolioPart;
+use crate::cache::Folio;
 use crate::device::{DeviceError, Ticket};
 use crate::inode::Inode;
 use crate::units::{Block, Lblk, Pblk};
@@ -23,8 +23,8 @@ pub struct Ioend {
     pub end: u64,
     /// What is written. Captured under the folio locks, so that it is one version of each block.
     pub data: Vec<Box<Block>>,
-    /// The folios, whose writeback flags completion clears.
-    pub parts: Vec<FolioPart>,
+    /// The folios that have a part in the batch, each once.
+    pub folios: Vec<Arc<Folio>>,
     /// The device's receipts, once submitted.
     pub tickets: Vec<Ticket>,
     /// Why it failed, once it has.

@@ -9,7 +9,7 @@
 //! The ext4-on-iomap series v4 09/23 `ext4_iomap_writepages`, `ext4_iomap_map_writeback_range`,
 //! `ext4_iomap_map_one_extent`; linux v7.0 fs/iomap/buffered-io.c `iomap_writepages`.
 
-use crate::cache::folio::{Folio, FolioGuard, FolioPart};
+use crate::cache::{Folio, FolioGuard};
 use crate::device::{Device, Durability};
 use crate::error::FsError;
 use crate::extent::status::Cookie;
@@ -80,20 +80,17 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         if !guard.is_attached() || !guard.has_dirty() {
             return Ok(());
         }
-        if folio.writeback.is_raised() {
-            if !wait {
-                return Ok(());
-            }
-            // What is gathered so far may hold the very folio that is waited for.
-            self.submit()?;
+        // A pass goes forward only, so what it has gathered holds none of this folio.
+        if wait {
             self.fs.wait_on_writeback(folio);
+        } else if folio.is_under_writeback() {
+            return Ok(());
         }
         let dirty = guard.clear_dirty_for_io();
         trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
         let size = self.inode.size.get();
         let inside = Lblk::round_up(size);
-        folio.writeback.raise();
-        let mut started = 0;
+        folio.begin_writeback();
         let mut outcome = Ok(());
         for (i, &lblk) in dirty.iter().enumerate() {
             if lblk >= inside {
@@ -109,17 +106,9 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
                 dirty[i..].iter().for_each(|&lblk| guard.redirty(lblk));
                 break;
             }
-            started += u32::from(self.is_gathering(folio));
         }
-        if started == 0 {
-            folio.writeback.clear();
-        }
+        folio.end_batch();
         outcome
-    }
-
-    fn is_gathering(&self, folio: &Arc<Folio>) -> bool {
-        let last = self.ioend.as_ref().and_then(|ioend| ioend.parts.last());
-        last.is_some_and(|part| Arc::ptr_eq(&part.folio, folio))
     }
 
     fn write_block(
@@ -153,22 +142,20 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
             unwritten,
             end: 0,
             data: Vec::new(),
-            parts: Vec::new(),
+            folios: Vec::new(),
             tickets: Vec::new(),
             error: None,
         });
         ioend.blocks.end = Lblk(lblk.0 + 1);
         ioend.end = ioend.blocks.end.offset().min(size);
         ioend.data.push(Box::new(*guard.block(lblk)));
-        match ioend.parts.last_mut() {
-            Some(part) if Arc::ptr_eq(&part.folio, folio) => part.blocks.end = ioend.blocks.end,
-            _ => {
-                let blocks = lblk..ioend.blocks.end;
-                ioend.parts.push(FolioPart {
-                    folio: folio.clone(),
-                    blocks,
-                });
-            }
+        if !ioend
+            .folios
+            .last()
+            .is_some_and(|last| Arc::ptr_eq(last, folio))
+        {
+            folio.begin_batch();
+            ioend.folios.push(folio.clone());
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ fn main() {
         r.crash = cutpoint::crash::CutMode::Off
     }
     r.executions = a.next().map(|n| n.parse().unwrap());
+    r.preemptions = std::env::var("P").ok().map(|n| n.parse().unwrap());
     let rep = cutpoint_suite::check::check(&r, &mut |p| {
         if p.executions % 10000 == 0 {
             eprintln!("{p:?}")

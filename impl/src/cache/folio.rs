@@ -10,8 +10,8 @@
 
 use crate::lock::{Flag, Key, Mutex, MutexGuard, class};
 use crate::units::{BLOCK_SIZE, Ino, Lblk};
-use rt::sync::Arc;
 use rt::sync::LeafMutex;
+use rt::sync::atomic::{AtomicU32, Ordering};
 use std::ops::Range;
 
 /// A folio.
@@ -21,7 +21,10 @@ pub struct Folio {
     blocks: u32,
     state: Mutex<FolioState>,
     /// Raised while the folio's data are being written.
-    pub writeback: Flag,
+    writeback: Flag,
+    /// I/O batches that the folio has a part in, and one more while they are being gathered. Who
+    /// ends the last one clears the flag.
+    batches: AtomicU32,
     /// Whether a block is dirty, for invariants: who changes it holds the folio lock.
     dirty_mirror: LeafMutex<u32>,
 }
@@ -56,6 +59,7 @@ impl Folio {
             blocks,
             state: Mutex::new(&class::FOLIO_LOCK, key, state),
             writeback: Flag::new(&class::FOLIO_WRITEBACK, key),
+            batches: AtomicU32::new(0),
             dirty_mirror: LeafMutex::new(0),
         }
     }
@@ -69,6 +73,47 @@ impl Folio {
             folio: self,
             state: self.state.lock(),
         }
+    }
+
+    /// Puts the folio under writeback, until as many batches have ended as have begun, this one
+    /// included.
+    ///
+    /// # Locking
+    /// Requires: the folio lock, and that the folio is not under writeback.
+    pub fn begin_writeback(&self) {
+        // Relaxed: nobody else counts while the flag is clear, and the flag is raised by who holds
+        // the folio lock.
+        self.batches.store(1, Ordering::Relaxed);
+        self.writeback.raise();
+    }
+
+    /// Says that the folio has a part in one more batch of I/O.
+    pub fn begin_batch(&self) {
+        // Relaxed: the caller's own batch keeps the count above zero.
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that a batch has ended; the last one ends the writeback.
+    pub fn end_batch(&self) {
+        // AcqRel: who ends the last batch has seen what all others did, and the flag passes it on.
+        if self.batches.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.writeback.clear();
+        }
+    }
+
+    /// Waits until the folio is not under writeback.
+    pub fn wait_for_writeback(&self) {
+        self.writeback.wait_clear();
+    }
+
+    /// Whether the folio is under writeback now.
+    pub fn is_under_writeback(&self) -> bool {
+        self.writeback.test()
+    }
+
+    /// Whether the folio is under writeback, for invariants: not an operation.
+    pub fn peek_writeback(&self) -> bool {
+        self.writeback.peek()
     }
 
     /// The blocks of the file that the folio holds.
@@ -193,13 +238,4 @@ impl FolioGuard<'_> {
     fn at(&self, lblk: Lblk) -> usize {
         (lblk.0 - self.folio.range().start.0) as usize * BLOCK_SIZE
     }
-}
-
-/// A folio that an I/O covers, and which of its blocks.
-#[derive(Clone, Debug)]
-pub struct FolioPart {
-    /// The folio.
-    pub folio: Arc<Folio>,
-    /// The blocks of the file.
-    pub blocks: Range<Lblk>,
 }

@@ -75,7 +75,7 @@ fn i10(inode: &Inode) -> Option<Violation> {
     let folios = inode.cache.peek();
     let busy = folios
         .iter()
-        .any(|f| !f.peek_dirty().is_empty() || f.writeback.is_raised());
+        .any(|f| !f.peek_dirty().is_empty() || f.peek_writeback());
     let (size, disksize) = (inode.size.peek(), inode.disksize.peek());
     (!busy && size != disksize).then(|| Violation {
         invariant: "I10",

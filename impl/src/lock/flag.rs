@@ -64,8 +64,19 @@ impl Flag {
         );
     }
 
-    /// Whether it is raised, for assertions and invariants: not an operation.
-    pub fn is_raised(&self) -> bool {
+    /// Whether it is raised now.
+    pub fn test(&self) -> bool {
+        // Acquire: who finds it clear sees what was done while it was raised.
+        rt::op(
+            &self.object,
+            Op::Load,
+            || true,
+            || self.raised.load(Ordering::Acquire),
+        )
+    }
+
+    /// Whether it is raised, for invariants: not an operation.
+    pub fn peek(&self) -> bool {
         self.raised.peek()
     }
 }

@@ -1,0 +1,104 @@
+//! The scenario under DPOR: the correct protocol holds, exhaustively, and every variant is caught.
+
+use cutpoint_suite::catalogue::Catalogue;
+use cutpoint_suite::check::check;
+use cutpoint_suite::reach;
+use cutpoint_suite::report::{Report, Verdict};
+use cutpoint_suite::request::Request;
+
+const SCENARIO: &str = "writeback_vs_truncate";
+
+fn run(variant: Option<&str>) -> Report {
+    check(&Request::new(SCENARIO, variant), &mut |_| ()).unwrap()
+}
+
+/// Mazurkiewicz traces of the scenario under the correct protocol. A change of the protocol, of a
+/// lock's place in it, or of what commutes changes this number, and is to be reviewed.
+const TRACES: u64 = 27_194;
+
+#[test]
+fn the_correct_protocol_is_exhausted_and_reaches_the_race() {
+    let report = run(None);
+    assert!(
+        matches!(report.verdict, Verdict::Exhausted),
+        "{:?}",
+        report.verdict
+    );
+    assert_eq!(report.traces_distinct, TRACES);
+    assert!(
+        report.executions * 100 <= TRACES * 105,
+        "{} executions",
+        report.executions
+    );
+    for state in &Catalogue::get().scenarios[SCENARIO].reaches {
+        assert!(
+            report.reached.get(state.as_str()).is_some_and(|n| *n > 0),
+            "{state}"
+        );
+    }
+    assert!(report.crash.crash_states_covered > u128::from(report.crash.recoveries_run));
+    let judged = report.e2fsck.judged + report.e2fsck.cached + report.e2fsck.not_measured;
+    assert_eq!(
+        judged, report.crash.recoveries_run,
+        "e2fsck is asked about every recovery"
+    );
+}
+
+#[test]
+fn every_variant_violates_what_is_expected() {
+    let catalogue = Catalogue::get();
+    for name in catalogue.variants_of(SCENARIO) {
+        let variant = &catalogue.variants[name];
+        let Verdict::Violated(trace) = run(Some(name)).verdict else {
+            panic!("{name} was missed");
+        };
+        assert_eq!(trace.violation.invariant, variant.invariant, "{name}");
+        assert_eq!(trace.crash.is_some(), variant.needs_crash, "{name}");
+        trace.validate().unwrap();
+    }
+}
+
+#[test]
+fn the_unlocked_lookup_is_the_race_of_the_mail() {
+    let Verdict::Violated(trace) = run(Some("wb_lookup_unlocked")).verdict else {
+        panic!("missed");
+    };
+    let text = cutpoint_traces::view::text::render(&trace, &Default::default()).unwrap();
+    let steps = [
+        "look up [0,3) delayed",
+        "remove extents [1,3) reservations released=2",
+        "allocate [0,3) blocks=3",
+        "claim reserved blocks=1 of=3",
+    ];
+    let mut rest = text.as_str();
+    for step in steps {
+        let at = rest
+            .find(step)
+            .unwrap_or_else(|| panic!("no '{step}' in its place:\n{text}"));
+        rest = &rest[at..];
+    }
+    assert_eq!(
+        trace.violation.observed,
+        "quota used = 1: 2 blocks are stale"
+    );
+}
+
+#[test]
+fn a_second_run_counts_the_same() {
+    let count = |report: Report| {
+        (
+            report.executions,
+            report.traces_distinct,
+            report.crash,
+            report.reached,
+        )
+    };
+    let variant = Some("map_without_cookie");
+    assert_eq!(count(run(variant)), count(run(variant)));
+}
+
+#[test]
+fn what_is_reached_is_named_in_the_manifest() {
+    let reaches = &Catalogue::get().scenarios[SCENARIO].reaches;
+    assert!(reaches.iter().any(|name| name == reach::CUT_LOOKED_UP));
+}

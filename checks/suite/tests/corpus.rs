@@ -12,7 +12,7 @@ fn corpus() -> PathBuf {
 }
 
 fn trace(variant: &str) -> Trace {
-    Trace::read(&corpus().join(format!("{variant}.json"))).unwrap()
+    Trace::read(corpus().join(format!("{variant}.json"))).unwrap()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::switch;
 use crate::{Class, Key, Object, Op};
-use cutpoint_event::pending::{self, Granularity, Pending};
+use cutpoint_event::pending::{self, Pending};
 use cutpoint_event::{TaskId, What, log};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -26,8 +26,6 @@ thread_local! {
 struct Token {
     object: Object,
     set: Cell<bool>,
-    /// loom's own handle, for atomic granularity.
-    thread: loom::thread::Thread,
 }
 
 /// Forgets the tasks of an earlier execution. Called by the explorer before each one.
@@ -129,36 +127,28 @@ pub fn current() -> Thread {
 }
 
 /// Waits for the task's wake-up token and consumes it.
+///
+/// loom's own `park` is not used: its `unpark` wakes a task from whatever it waits for, a join
+/// included, which loom then takes for an error of its own.
 pub fn park() {
     if std::thread::panicking() {
         return;
     }
     let me = log::current_task();
     let token = token(me);
-    if pending::granularity() == Granularity::Atomic {
-        loom::thread::park();
-        log::set_current_task(me);
-    } else {
-        switch::always_op(
-            &token.object,
-            Op::Park,
-            || token.set.get(),
-            || token.set.set(false),
-        );
-    }
+    switch::always_op(
+        &token.object,
+        Op::Park,
+        || token.set.get(),
+        || token.set.set(false),
+    );
 }
 
 impl Thread {
     /// Hands the task its wake-up token.
     pub fn unpark(&self) {
-        let me = log::current_task();
         let token = token(self.0);
-        if pending::granularity() == Granularity::Atomic {
-            token.thread.unpark();
-            log::set_current_task(me);
-        } else {
-            switch::always_op(&token.object, Op::Unpark, || true, || token.set.set(true));
-        }
+        switch::always_op(&token.object, Op::Unpark, || true, || token.set.set(true));
     }
 }
 
@@ -183,7 +173,6 @@ fn token(task: TaskId) -> Rc<Token> {
             Rc::new(Token {
                 object,
                 set: Cell::new(false),
-                thread: loom::thread::current(),
             })
         })
         .clone()

@@ -1,0 +1,39 @@
+//! The core's locks at atomic granularity under loom: every interleaving and every outcome that
+//! the C11 memory model allows (for the work list, with at most three preemptions).
+
+mod lock_bodies;
+
+use cutpoint::explore::{Execution, Options, StoppedBy, loom};
+use cutpoint_event::pending::Granularity;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+mod bodies {
+    super::lock_bodies::lock_bodies!(extfs_loom);
+}
+
+#[test]
+fn the_locks_hold_under_the_c11_memory_model() {
+    for (name, body) in bodies::ALL {
+        let options = Options {
+            granularity: Granularity::Atomic,
+            time: Some(Duration::from_secs(60)),
+            ..Options::default()
+        };
+        // The work list is a mutex, a counter and a wait queue: unbounded, loom does not finish.
+        let preemptions = (name == "a_worker_takes_all_work").then_some(3);
+        let go_on = &mut |_: &Execution<'_>| ControlFlow::Continue(());
+        let explored = loom::explore(preemptions, &options, body, go_on);
+        println!(
+            "{name}: {} executions, {:?}",
+            explored.executions, explored.stopped_by
+        );
+        assert!(
+            explored.finding.is_none(),
+            "{name}: {:?}",
+            explored.finding.unwrap().findings
+        );
+        assert_eq!(explored.stopped_by, StoppedBy::Exhaustion, "{name}");
+        assert_eq!(explored.complete, preemptions.is_none(), "{name}");
+    }
+}

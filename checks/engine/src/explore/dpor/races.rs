@@ -69,7 +69,10 @@ impl Dpor {
 
     /// Plans the values of a choice that nobody planned yet.
     fn plan_values(&mut self, level: usize, of: u64) {
-        let Kind::Choice { task, value, spent, .. } = self.levels[level].kind else {
+        let Kind::Choice {
+            task, value, spent, ..
+        } = self.levels[level].kind
+        else {
             return;
         };
         self.follow(level);

@@ -181,7 +181,9 @@ impl Sequence {
             } else if !self.needed[i] {
                 let event = &self.events[i];
                 let later = self.events[i + 1..].iter().zip(&self.needed[i + 1..]);
-                let is_cause = later.clone().any(|(other, needed)| *needed && event.causes(other));
+                let is_cause = later
+                    .clone()
+                    .any(|(other, needed)| *needed && event.causes(other));
                 self.needed[i] = is_cause;
             }
         }

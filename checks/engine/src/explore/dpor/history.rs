@@ -4,7 +4,7 @@
 //! one could go first. Races are noticed when the later operation is about to run, or waits at the
 //! end; the other order is planned when the execution is over (see [`super::races`]).
 
-use super::wakeup::{Action, Event, name_of};
+use super::wakeup::{Action, Event, mix, name_of};
 use super::{Tasks, only};
 use crate::clock::{Clocks, Precedence, place};
 use crate::explore::turns::Move;
@@ -36,6 +36,8 @@ pub(super) struct Step {
     pub(super) event: Event,
     /// Its place among its task's events, counting from 1.
     pub(super) index: u32,
+    /// Stands for the event with everything that happens before it.
+    hash: u64,
     /// The event before it on the same object.
     previous: u32,
 }
@@ -61,6 +63,8 @@ pub(super) struct History {
     pub(super) races: Vec<Race>,
     /// The number of events taken in this execution.
     taken: usize,
+    /// What each task has done so far: the hash of its last event.
+    pasts: Vec<u64>,
     /// The number of each task's last event, plus one.
     latest: Vec<u32>,
     /// The last operation on each object.
@@ -78,6 +82,7 @@ impl History {
             steps: Vec::new(),
             races: Vec::new(),
             taken: 0,
+            pasts: vec![0],
             latest: Vec::new(),
             last: Vec::new(),
             users: Vec::new(),
@@ -92,9 +97,19 @@ impl History {
         let kept_races = self.races.partition_point(|race| race.second < kept as u32);
         self.races.truncate(kept_races);
         self.taken = 0;
+        self.pasts.clear();
+        self.pasts.push(0);
         self.latest.clear();
         self.last.clear();
         self.users.clear();
+    }
+
+    /// Lets a task start where its parent is now.
+    pub(super) fn inherit(&mut self, task: TaskId, parent: TaskId) {
+        self.clocks.inherit(task, parent);
+        let past = self.pasts[usize::from(parent.0)];
+        self.pasts.resize(usize::from(task.0) + 1, 0);
+        self.pasts[usize::from(task.0)] = mix(past, u64::from(task.0));
     }
 
     /// Adds an operation.
@@ -106,9 +121,12 @@ impl History {
         }
         let index = self.clocks.operation(taken.task, taken.op, taken.object);
         if self.taken == self.steps.len() {
+            let event = Event::of(taken, name(taken.object));
+            let state = self.state_now(&event);
             self.steps.push(Step {
-                event: Event::of(taken, name(taken.object)),
+                event,
                 index,
+                hash: mix(self.pasts[usize::from(taken.task.0)], state),
                 previous: self.last[object],
             });
         }
@@ -127,6 +145,7 @@ impl History {
                     action: Action::Choice { value },
                 },
                 index,
+                hash: mix(self.pasts[usize::from(task.0)], value),
                 previous: NOTHING,
             });
         }
@@ -134,12 +153,37 @@ impl History {
     }
 
     fn count(&mut self, task: TaskId) {
-        self.taken += 1;
         let task = usize::from(task.0);
+        self.pasts[task] = self.steps[self.taken].hash;
+        self.taken += 1;
         if task >= self.latest.len() {
             self.latest.resize(task + 1, 0);
         }
         self.latest[task] = self.taken as u32;
+    }
+
+    /// Stands for an operation and what some of the events made of its object. Whether it is enabled
+    /// is decided by this number: the state of an object follows from what was done to it, each time
+    /// with the past of who did it, and that an operation may go on follows from the state, its
+    /// kind, and its task.
+    pub(super) fn state_for(&self, later: &Event, events: impl Iterator<Item = usize>) -> u64 {
+        let Action::Turn { op, object, name } = later.action else {
+            return 0;
+        };
+        let on_object = |step: &&Step| {
+            matches!(step.event.action, Action::Turn { object: other, .. } if other == object)
+                && step.event.causes(later)
+        };
+        let steps = events.map(|number| &self.steps[number]);
+        let sum = steps.filter(on_object).fold(0_u64, |sum, step| {
+            sum.wrapping_add(mix(step.hash, 1))
+        });
+        mix(mix(sum, name), u64::from(later.task.0) << 8 | op as u64)
+    }
+
+    /// As [`History::state_for`], after all events so far.
+    pub(super) fn state_now(&self, later: &Event) -> u64 {
+        self.state_for(later, 0..self.taken)
     }
 
     /// Whether a task has done nothing since before the event with this number.

@@ -53,6 +53,7 @@ use super::{Explored, Observer, Options, StoppedBy};
 use crate::clock::{DECLARED, Precedence};
 use cutpoint_event::{Op, TaskId, log};
 use shuttle_engine::scheduler::Task;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The number of tasks that one execution may have: sets of tasks are the bits of one word.
@@ -154,7 +155,11 @@ struct Dpor {
     pool: Pool,
     /// What to explore from the end of the path on; the first of these branches is followed.
     followed: Link,
+    /// Operations that were planned where they turned out not to be enabled, with their causes.
+    impossible: BTreeSet<u64>,
     sequence: Sequence,
+    /// The numbers of the sequence's events.
+    numbers: Vec<usize>,
     by_first: Vec<Race>,
     broken: Option<String>,
 }
@@ -177,7 +182,9 @@ impl Dpor {
             history: History::new(precedence),
             pool: Pool::new(),
             followed: NONE,
+            impossible: BTreeSet::new(),
             sequence: Sequence::default(),
+            numbers: Vec::new(),
             by_first: Vec::new(),
             broken: None,
         }
@@ -228,6 +235,7 @@ impl Dpor {
                 return (Some(event), branches);
             }
             self.pool.discard(&mut behind);
+            self.impossible.insert(self.history.state_now(&event));
         }
         (None, NONE)
     }
@@ -384,8 +392,8 @@ impl Policy for Dpor {
             if id >= self.tasks {
                 self.tasks = id + 1;
                 let parent = task.parent_task_id().map_or(0, usize::from);
-                let clocks = &mut self.history.clocks;
-                clocks.inherit(TaskId(id as u16), TaskId(parent as u16));
+                let (child, parent) = (TaskId(id as u16), TaskId(parent as u16));
+                self.history.inherit(child, parent);
             }
         }
     }

@@ -37,11 +37,12 @@ impl Dpor {
 
     /// Fills the sequence with what follows an event without depending on it.
     fn follow(&mut self, level: usize) {
-        let events = &mut self.sequence.events;
-        events.clear();
-        let steps = &self.history.steps;
-        let numbers = self.history.independent_of(level);
-        events.extend(numbers.map(|number| steps[number].event));
+        self.numbers.clear();
+        self.numbers.extend(self.history.independent_of(level));
+        let events = self.numbers.iter();
+        let events = events.map(|number| self.history.steps[*number].event);
+        self.sequence.events.clear();
+        self.sequence.events.extend(events);
     }
 
     fn plan_race(&mut self, level: usize, race: &Race) {
@@ -54,7 +55,7 @@ impl Dpor {
     }
 
     /// Whether an operation surely can not go before the event of this level, after the sequence:
-    /// it waited then, and nothing in the sequence lets it go on.
+    /// it waited then, and nothing in the sequence lets it go on; or it was tried.
     fn can_not_go(&self, level: usize, later: &Event) -> bool {
         let Action::Turn { op, .. } = later.action else {
             return false;
@@ -62,9 +63,18 @@ impl Dpor {
         let Kind::Turn { enabled, .. } = self.levels[level].kind else {
             return false;
         };
-        op.may_block()
-            && enabled & only(later.task) == 0
-            && !self.sequence.events.iter().any(|event| event.causes(later))
+        if !op.may_block() {
+            return false;
+        }
+        if !self.sequence.events.iter().any(|event| event.causes(later)) {
+            return enabled & only(later.task) == 0;
+        }
+        if self.impossible.is_empty() {
+            return false;
+        }
+        let before = (0..level).chain(self.numbers.iter().copied());
+        let state = self.history.state_for(later, before);
+        self.impossible.contains(&state)
     }
 
     /// Plans the values of a choice that nobody planned yet.

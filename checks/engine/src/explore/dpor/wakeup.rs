@@ -102,13 +102,18 @@ pub(super) fn independent(a: Op, b: Op) -> bool {
 
 /// A number for an object's class and key. Two that are equal by accident cost an execution.
 pub(super) fn name_of(name: &ObjectName) -> u64 {
-    let mix = |a: u64, b: u64| (a.rotate_left(29) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let class = std::ptr::from_ref(name.class).addr() as u64;
     match name.key {
         Key::Only => mix(class, 1),
         Key::One(a) => mix(mix(class, 2), a),
         Key::Two(a, b) => mix(mix(mix(class, 3), a), b),
     }
+}
+
+/// Mixes two numbers into one that stands for both, in this order.
+pub(super) fn mix(a: u64, b: u64) -> u64 {
+    let x = (a.rotate_left(29) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (x ^ (x >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ a
 }
 
 /// How an event relates to a sequence that might begin with it.

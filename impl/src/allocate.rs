@@ -6,6 +6,7 @@
 use crate::device::Device;
 use crate::disk::extent::{Extent, ExtentIndex, ExtentNode};
 use crate::error::FsError;
+use crate::extent::tree::{ExtentTree, TooManyExtents};
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
@@ -15,7 +16,10 @@ use crate::units::{Block, Pblk};
 
 /// Credits for one change of a file's mapping: inode, bitmap, group descriptor, superblock, and the
 /// leaves of the extent tree, all of which may have to be written.
-pub const CREDITS: u32 = 4 + 2 * ExtentNode::ROOT_CAPACITY as u32;
+pub const CREDITS: u32 = 4 + 2 * LEAVES_MAX;
+
+/// Leaves that the extent tree of a file can have. As many blocks are promised to every file.
+pub const LEAVES_MAX: u32 = ExtentNode::ROOT_CAPACITY as u32;
 
 /// Allocates blocks for the beginning of a range that has none, as unwritten, and adds them to the
 /// extent tree. Returns what has been allocated, which may be less than asked for.
@@ -40,11 +44,10 @@ pub fn create_unwritten<D: Device, P: Protocol>(
         pblk: blocks.start,
         unwritten: true,
     };
-    if let Err(error) = data.tree.insert(extent) {
-        fs.space().free(handle, blocks)?;
-        return Err(error.into());
+    if let Err(error) = change_tree(fs, handle, inode, data, |tree| tree.insert(extent)) {
+        fs.space().give_back(handle, blocks)?;
+        return Err(error);
     }
-    store_tree(fs, handle, inode, data)?;
     Ok(Mapping {
         start: extent.lblk,
         len: extent.len,
@@ -65,47 +68,102 @@ fn goal(data: &DataGuard<'_>, wanted: Mapping) -> Pblk {
     })
 }
 
-/// Writes the extent tree: into the inode, or into leaf blocks, of which as many as needed are
-/// allocated or freed. The inode itself is written by who changes it last.
+/// Changes the extent tree and writes it: into the inode, or into leaf blocks, of which as many as
+/// needed are allocated or freed. The inode itself is written by who changes it last.
 ///
 /// # Locking
 /// Requires: `i_data_sem`, which `data` is, and a handle.
 ///
 /// # Errors
-/// [`FsError::NoSpace`], [`FsError::Journal`], [`FsError::Device`].
-pub fn store_tree<D: Device, P: Protocol>(
+/// [`FsError::TooManyExtents`], and [`FsError::NoSpace`] if a leaf is needed and only a commit
+/// makes its block available: then nothing has changed. [`FsError::Journal`],
+/// [`FsError::Device`].
+pub fn change_tree<D: Device, P: Protocol, R>(
     fs: &Filesystem<D, P>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
-) -> Result<(), FsError> {
-    let layout = data.tree.layout();
-    let mut leaves = data.tree.leaves().to_vec();
+    change: impl FnOnce(&mut ExtentTree) -> Result<R, TooManyExtents>,
+) -> Result<R, FsError> {
+    let mut tree = data.tree.clone();
+    let result = change(&mut tree)?;
+    let layout = tree.layout();
+    let mut leaves = tree.leaves().to_vec();
+    add_leaves(fs, handle, data, &mut leaves, layout.len())?;
     while leaves.len() > layout.len() {
         let Some(leaf) = leaves.pop() else { break };
         handle.revoke(leaf)?;
         fs.buffers().forget(leaf);
-        fs.space().free(handle, leaf..Pblk(leaf.0 + 1))?;
+        fs.space().free_leaf(handle, leaf)?;
         data.quota_used = data.quota_used.saturating_sub(1);
-    }
-    while leaves.len() < layout.len() {
-        let goal = leaves.last().map_or(Pblk(0), |leaf| Pblk(leaf.0 + 1));
-        let block = fs.space().allocate(handle, goal, 1)?;
-        fs.space().charge(1);
-        data.quota_used += 1;
-        leaves.push(block.start);
     }
     let seed = inode.attributes().seed(inode.position, fs.geometry().seed);
     for (leaf, extents) in leaves.iter().zip(layout) {
-        let node = ExtentNode::Leaf(data.tree.extents()[extents].to_vec());
+        let node = ExtentNode::Leaf(tree.extents()[extents].to_vec());
         let buffer = fs.buffers().get_new(*leaf);
         handle.modify(&buffer, |block: &mut Block| {
             block.fill(0);
             node.encode_block(block, seed);
         })?;
     }
-    data.tree.set_leaves(leaves);
+    tree.set_leaves(leaves);
+    data.tree = tree;
+    Ok(result)
+}
+
+/// Allocates leaves until there are `wanted`, or none of them.
+fn add_leaves<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    data: &mut DataGuard<'_>,
+    leaves: &mut Vec<Pblk>,
+    wanted: usize,
+) -> Result<(), FsError> {
+    let before = leaves.len();
+    while leaves.len() < wanted {
+        let goal = leaves.last().map_or(Pblk(0), |leaf| Pblk(leaf.0 + 1));
+        match fs.space().allocate(handle, goal, 1) {
+            Ok(block) => leaves.push(block.start),
+            Err(error) => {
+                for leaf in leaves.split_off(before) {
+                    fs.space().give_back(handle, leaf..Pblk(leaf.0 + 1))?;
+                }
+                return Err(error);
+            }
+        }
+    }
+    let added = (leaves.len() - before) as u32;
+    fs.space().claim_metadata(added);
+    data.quota_used += u64::from(added);
     Ok(())
+}
+
+/// Does what needs space, again after a commit if blocks are free that only a commit makes
+/// available: what was promised must be kept.
+///
+/// # Locking
+/// Requires: that no handle is open. `attempt` starts its own, and stops it. Takes: what
+/// committing takes.
+///
+/// # Errors
+/// [`FsError::NoSpace`] if there is no space even so; what else `attempt` or the commit fails with.
+pub fn retry_after_commit<D: Device, P: Protocol, R>(
+    fs: &Filesystem<D, P>,
+    mut attempt: impl FnMut() -> Result<R, FsError>,
+) -> Result<R, FsError> {
+    // A commit by somebody else, between the failure and the question whether one would help,
+    // has helped: so the first failure is never the last word.
+    let mut is_last = false;
+    loop {
+        match attempt() {
+            Err(FsError::NoSpace) if fs.space().awaits_commit() => {
+                fs.journal().commit_once()?;
+                is_last = false;
+            }
+            Err(FsError::NoSpace) if !is_last => is_last = true,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// The root of a file's extent tree as it belongs into the inode.

@@ -58,7 +58,7 @@ pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode)
     batch.sort_by_key(|ioend| ioend.blocks.start);
     for mut ioend in batch {
         if ioend.error.is_none()
-            && let Err(error) = end_io(fs, &ioend)
+            && let Err(error) = allocate::retry_after_commit(fs, || end_io(fs, &ioend))
         {
             fs.report_writeback_error(error);
         }
@@ -83,14 +83,15 @@ fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Resul
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     if ioend.unwritten {
         let mut data = inode.lock_data();
-        let converted = data.tree.convert(ioend.blocks.clone())?;
+        let converted = allocate::change_tree(fs, &mut handle, inode, &mut data, |tree| {
+            tree.convert(ioend.blocks.clone())
+        })?;
         trace::step("convert to written", || {
             args([("", trace::range(&ioend.blocks))])
         });
         for mapping in converted {
             data.insert_status(mapping);
         }
-        allocate::store_tree(fs, &mut handle, inode, &mut data)?;
     }
     P::update_disksize(fs, &mut handle, inode, ioend.end)?;
     handle.stop();

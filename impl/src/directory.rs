@@ -67,8 +67,8 @@ pub fn lookup<D: Device, P: Protocol>(
 /// The file is there, empty, or not there.
 ///
 /// # Errors
-/// [`FsError::Exists`], [`FsError::InvalidName`], [`FsError::DirectoryFull`],
-/// [`FsError::NoInodes`], [`FsError::Journal`], [`FsError::Format`], [`FsError::Device`].
+/// [`FsError::Exists`], [`FsError::InvalidName`], [`FsError::DirectoryFull`], [`FsError::NoSpace`]
+/// for the blocks that its extent tree may need, [`FsError::NoInodes`], [`FsError::Journal`], [`FsError::Format`], [`FsError::Device`].
 pub fn create<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     name: &[u8],
@@ -78,9 +78,21 @@ pub fn create<D: Device, P: Protocol>(
     if blocks.iter().any(|(_, block)| block.lookup(name).is_some()) {
         return Err(FsError::Exists);
     }
-    let mut handle = fs.start_handle(CREATE_CREDITS)?;
     // The name is tried with a stand-in first, so that nothing has happened when it does not fit.
-    let (at, mut directory) = room_for(blocks, name)?;
+    let (at, directory) = room_for(blocks, name)?;
+    fs.space().reserve_metadata(allocate::LEAVES_MAX)?;
+    create_at(fs, name, at, directory)
+        .inspect_err(|_| fs.space().release_metadata(allocate::LEAVES_MAX))
+}
+
+/// Makes the file in directory block `at`, which has room for its name.
+fn create_at<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    name: &[u8],
+    at: Pblk,
+    mut directory: DirectoryBlock,
+) -> Result<Arc<Inode>, FsError> {
+    let mut handle = fs.start_handle(CREATE_CREDITS)?;
     let ino = fs.space().allocate_inode(&mut handle)?;
     let position = fs.geometry().locate(ino).ok_or(FsError::NoInodes)?;
     let mut on_disk = new_file();

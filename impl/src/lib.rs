@@ -46,6 +46,8 @@ pub mod writeback;
 
 pub mod completion;
 
+pub mod zero_partial;
+
 pub mod truncate;
 
 pub mod fsync;

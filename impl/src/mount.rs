@@ -11,6 +11,7 @@ use crate::disk::bitmap::Bitmap;
 use crate::disk::error::FormatError;
 use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, SUPERBLOCK};
 use crate::disk::group::GroupDescriptor;
+use crate::disk::inode::FileType;
 use crate::disk::superblock::Superblock;
 use crate::error::FsError;
 use crate::fs::{Background, Filesystem, read_tree};
@@ -188,9 +189,10 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         Ok((fs, report))
     }
 
-    /// Charges the quota with what the files in use own.
+    /// Charges the quota with what the files in use own, and promises their extent trees what they
+    /// may still need.
     fn charge_owners(&self) -> Result<(), MountError> {
-        let mut charged = 0;
+        let (mut charged, mut promised) = (0, 0);
         for number in disk::geometry::FIRST_INO.0..=self.geometry.inodes {
             let Some(position) = self.geometry.locate(Ino(number)) else {
                 break;
@@ -198,12 +200,18 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             let buffer = self.buffers.get(position.block())?;
             let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
             if let Ok(inode) = decoded
-                && inode.links > 0
+                && self.space.peek_inode_in_use(Ino(number))
             {
                 charged += inode.blocks_512 / 2;
+                if FileType::of_mode(inode.mode) == Some(FileType::Regular) {
+                    // What can not be read has no leaf to count.
+                    let tree = read_tree(&self.buffers, &self.geometry, position, &inode);
+                    let leaves = tree.map_or(0, |tree| tree.leaves().len() as u32);
+                    promised += allocate::LEAVES_MAX - leaves.min(allocate::LEAVES_MAX);
+                }
             }
         }
-        self.space.charge(charged);
+        self.space.charge(charged, promised);
         Ok(())
     }
 
@@ -270,6 +278,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
                 on_disk.dtime = on_disk.mtime.max(1)
             })?;
             self.space.free_inode(&mut handle, ino)?;
+            self.space.release_metadata(allocate::LEAVES_MAX);
             self.inodes.with(|inodes| inodes.remove(&ino));
         }
         handle.stop();

@@ -38,6 +38,8 @@ pub struct Counters {
     pub free: u64,
     /// Of the free blocks, those that are promised to delayed blocks.
     pub dirty: u64,
+    /// Of the free blocks, those that are promised to extent trees.
+    pub metadata: u64,
     /// Blocks charged to the owner.
     pub quota_used: u64,
     /// Blocks reserved for the owner.
@@ -98,9 +100,7 @@ impl Space {
     /// [`FsError::NoSpace`] if they are promised already; then nothing has changed.
     pub fn reserve(&self, blocks: u32) -> Result<(), FsError> {
         self.counters.write(|counters| {
-            if counters.free < counters.dirty + u64::from(blocks) {
-                return Err(FsError::NoSpace);
-            }
+            counters.expect_free(u64::from(blocks))?;
             counters.dirty += u64::from(blocks);
             counters.quota_reserved += u64::from(blocks);
             Ok(())
@@ -124,10 +124,42 @@ impl Space {
         });
     }
 
-    /// Charges blocks that were allocated without a promise.
-    pub fn charge(&self, blocks: u32) {
-        self.counters
-            .write(|counters| counters.quota_used += u64::from(blocks));
+    /// Promises free blocks to the extent tree of a file that is being made, so that what was
+    /// promised to delayed blocks can be kept whatever the file's fragments come to. Linux keeps a
+    /// share of the file system back instead, which can run out.
+    ///
+    /// # Errors
+    /// [`FsError::NoSpace`] if they are promised already; then nothing has changed.
+    pub fn reserve_metadata(&self, blocks: u32) -> Result<(), FsError> {
+        self.counters.write(|counters| {
+            counters.expect_free(u64::from(blocks))?;
+            counters.metadata += u64::from(blocks);
+            Ok(())
+        })
+    }
+
+    /// Takes back a promise to an extent tree: the file is gone.
+    pub fn release_metadata(&self, blocks: u32) {
+        self.counters.write(|counters| {
+            counters.metadata = counters.metadata.saturating_sub(u64::from(blocks));
+        });
+    }
+
+    /// Turns a promise to an extent tree into ownership: a leaf has been allocated on its account.
+    pub fn claim_metadata(&self, blocks: u32) {
+        self.counters.write(|counters| {
+            // An image that was full before it was mounted has more promises than free blocks.
+            counters.metadata = counters.metadata.saturating_sub(u64::from(blocks));
+            counters.quota_used += u64::from(blocks);
+        });
+    }
+
+    /// Takes note of what files on disk own, and promises their trees what they may still need.
+    pub fn charge(&self, owned: u32, metadata: u32) {
+        self.counters.write(|counters| {
+            counters.quota_used += u64::from(owned);
+            counters.metadata += u64::from(metadata);
+        });
     }
 
     /// Allocates up to `len_max` consecutive blocks, near `goal` if possible.
@@ -164,6 +196,32 @@ impl Space {
     /// [`FsError::Journal`].
     pub fn free(&self, handle: &mut Handle<'_>, range: Range<Pblk>) -> Result<(), FsError> {
         let len = range.end.0 - range.start.0;
+        self.give_back(handle, range)?;
+        self.counters.write(|counters| {
+            counters.quota_used = counters.quota_used.saturating_sub(len);
+        });
+        Ok(())
+    }
+
+    /// Frees a leaf of an extent tree, and promises its block to that tree again.
+    ///
+    /// # Errors
+    /// [`FsError::Journal`].
+    pub fn free_leaf(&self, handle: &mut Handle<'_>, leaf: Pblk) -> Result<(), FsError> {
+        self.give_back(handle, leaf..Pblk(leaf.0 + 1))?;
+        self.counters.write(|counters| {
+            counters.quota_used = counters.quota_used.saturating_sub(1);
+            counters.metadata += 1;
+        });
+        Ok(())
+    }
+
+    /// Frees blocks that nobody has been charged for: an allocation is undone.
+    ///
+    /// # Errors
+    /// [`FsError::Journal`].
+    pub fn give_back(&self, handle: &mut Handle<'_>, range: Range<Pblk>) -> Result<(), FsError> {
+        let len = range.end.0 - range.start.0;
         self.group.write(|group| {
             for block in range.start.0..range.end.0 {
                 let was_used = group.blocks.clear(self.geometry.block_bit(Pblk(block)));
@@ -174,10 +232,7 @@ impl Space {
             group.log_blocks(handle, &self.buffers, self.geometry.seed)
         })?;
         handle.free_on_commit((range.start.0..range.end.0).map(Pblk));
-        self.counters.write(|counters| {
-            counters.free += len;
-            counters.quota_used = counters.quota_used.saturating_sub(len);
-        });
+        self.counters.write(|counters| counters.free += len);
         Ok(())
     }
 
@@ -241,6 +296,15 @@ impl Space {
     /// Free inodes, for the superblock: not an operation.
     pub fn peek_free_inodes(&self) -> u32 {
         self.group.peek(|group| group.descriptor.free_inodes)
+    }
+}
+
+impl Counters {
+    fn expect_free(&self, blocks: u64) -> Result<(), FsError> {
+        match self.free < self.dirty + self.metadata + blocks {
+            true => Err(FsError::NoSpace),
+            false => Ok(()),
+        }
     }
 }
 

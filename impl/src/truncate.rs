@@ -12,8 +12,9 @@ use crate::inode::{DataGuard, Inode};
 use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::units::{BLOCK_SIZE, Lblk};
-use crate::{allocate, fsync, orphan, read, trace};
+use crate::units::Lblk;
+use crate::zero_partial::{End, zero_eof};
+use crate::{allocate, orphan, trace};
 use rt::sync::Arc;
 
 /// Makes a file end at `size` bytes, which is no more than its size now.
@@ -39,36 +40,10 @@ pub fn truncate_down<D: Device, P: Protocol>(
         return Ok(());
     }
     let _invalidate = inode.invalidate_lock.write();
-    zero_tail(fs, inode, size)?;
+    zero_eof(fs, inode, size, End::Shrinks)?;
     set_sizes(fs, inode, size)?;
     drop_folios(fs, inode, Lblk::round_up(size));
     free_blocks(fs, inode, Lblk::round_up(size))
-}
-
-/// Zeroes what the last block will hold beyond the new end, in the cache and on disk, so that it
-/// never becomes content when the file grows again.
-fn zero_tail<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    size: u64,
-) -> Result<(), FsError> {
-    let offset = (size % BLOCK_SIZE as u64) as usize;
-    if offset == 0 {
-        return Ok(());
-    }
-    let lblk = Lblk::containing(size);
-    let folio = inode.cache.grab(lblk);
-    let mut guard = folio.lock();
-    if !guard.is_uptodate(lblk) {
-        let (mapping, _) = inode.query(lblk);
-        if mapping.status.pblk().is_none() {
-            return Ok(());
-        }
-        guard.fill(lblk, &read::read_block(fs, mapping, lblk)?);
-    }
-    guard.write(lblk, offset, &[0; BLOCK_SIZE][offset..]);
-    drop(guard);
-    fsync::write_and_wait(fs, inode, lblk..Lblk(lblk.0 + 1))
 }
 
 /// The first handle: orphan record first, then both sizes.
@@ -135,11 +110,11 @@ pub fn remove_extents<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     let end = Lblk(u32::MAX);
     let mapped_end = mapped_end(data).max(from);
+    let freed = allocate::change_tree(fs, handle, inode, data, |tree| tree.remove(from..end))?;
     let reclaimed = data.remove_status(from..end);
     fs.space().release(reclaimed);
     data.reserved -= reclaimed;
     data.quota_reserved -= u64::from(reclaimed);
-    let freed = data.tree.remove(from..end)?;
     let blocks: u64 = freed.iter().map(|range| range.end.0 - range.start.0).sum();
     trace::step("remove extents", || {
         args([
@@ -153,7 +128,7 @@ pub fn remove_extents<D: Device, P: Protocol>(
         data.quota_used = data.quota_used.saturating_sub(range.end.0 - range.start.0);
         fs.space().free(handle, range)?;
     }
-    allocate::store_tree(fs, handle, inode, data)
+    Ok(())
 }
 
 /// The end of the last block that is mapped or delayed, for the trace.

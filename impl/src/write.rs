@@ -15,6 +15,7 @@ use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
+use crate::zero_partial::{End, zero_eof};
 use crate::{read, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -41,7 +42,14 @@ pub fn buffered_write<D: Device, P: Protocol>(
         .checked_add(bytes.len() as u64)
         .filter(|end| *end <= FILE_SIZE_MAX);
     let end = end.ok_or(FsError::TooLarge)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
     let _rwsem = inode.i_rwsem.write();
+    let size = inode.size.get();
+    if end > size {
+        zero_eof(fs, inode, size, End::Grows)?;
+    }
     let blocks = Lblk::containing(offset)..Lblk::round_up(end);
     let mut map = None;
     let mut lblk = blocks.start;

@@ -177,15 +177,11 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         Ok(mapping)
     }
 
-    /// Allocates, with one forced commit if blocks are free that only a commit makes available.
+    /// Allocates; blocks that only a commit makes available are waited for.
     fn allocate(&mut self, range: Range<Lblk>) -> Result<(Mapping, Cookie), FsError> {
-        match P::map_one_extent(self.fs, self.inode, range.clone()) {
-            Err(FsError::NoSpace) if self.fs.space().awaits_commit() => {
-                self.fs.journal().commit_once()?;
-                P::map_one_extent(self.fs, self.inode, range)
-            }
-            outcome => outcome,
-        }
+        allocate::retry_after_commit(self.fs, || {
+            P::map_one_extent(self.fs, self.inode, range.clone())
+        })
     }
 
     /// Hands the gathered I/O to the device.

@@ -4,10 +4,11 @@ use super::Violation;
 use crate::device::Device;
 use crate::disk::geometry::{FIRST_INO, Geometry, JOURNAL_INO, ROOT_INO};
 use crate::error::FsError;
+use crate::extent::Status;
 use crate::fs::Filesystem;
-use crate::inode::Inode;
+use crate::inode::{DataGuard, Inode};
 use crate::protocol::Protocol;
-use crate::units::{Ino, Pblk};
+use crate::units::{Ino, Lblk, Pblk};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub fn violations<D: Device, P: Protocol>(
         found.extend(i10(&inode));
         found.extend(i33(&inode));
         let data = inode.lock_data();
+        found.extend(i6(&inode, &data));
         found.extend(super::instant::violations(&inode, &data));
     }
     found.extend(i2(fs, reserved));
@@ -67,6 +69,24 @@ fn i5(inode: &Inode) -> Option<Violation> {
             inode.ino
         ),
         observed: "it is clean, so nothing will ever write it".into(),
+    })
+}
+
+/// I6: a dirty block inside the file has somewhere to go.
+fn i6(inode: &Inode, data: &DataGuard<'_>) -> Option<Violation> {
+    let inside = Lblk::round_up(inode.size.peek());
+    let dirty = inode.cache.peek().into_iter().flat_map(|f| f.peek_dirty());
+    let is_backed = |lblk: &Lblk| {
+        inode.peek_status(*lblk) == Some(Status::Delayed)
+            || data.tree.lookup(*lblk).status != Status::Hole
+    };
+    let homeless = dirty
+        .filter(|lblk| *lblk < inside)
+        .find(|l| !is_backed(l))?;
+    Some(Violation {
+        invariant: "I6",
+        expected: format!("inode {}: dirty block {homeless} is backed", inode.ino),
+        observed: "it lies over a hole".into(),
     })
 }
 

@@ -1,0 +1,52 @@
+//! The operations of a history.
+
+use std::fmt::Write;
+
+/// Files that a history works on.
+pub const FILES: usize = 3;
+
+/// One operation. It does nothing where its file does not exist, so that every history, and every
+/// part of one that a shrinking search tries, can be played.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Makes an empty file, unless it exists.
+    Create { file: usize },
+    /// Writes `len` bytes at `offset`.
+    Write {
+        file: usize,
+        offset: u64,
+        len: usize,
+    },
+    /// Makes the file end at `size`, if it is longer.
+    Truncate { file: usize, size: u64 },
+    /// Reads, and compares with the reference.
+    Read {
+        file: usize,
+        offset: u64,
+        len: usize,
+    },
+    /// Makes the file durable.
+    Fsync { file: usize },
+    /// Submits the file's dirty blocks; with `wait`, past those that are being written already.
+    Writeback { file: usize, wait: bool },
+    /// Commits the running transaction.
+    Commit,
+    /// Writes committed transactions home and empties the log.
+    Checkpoint,
+    /// Completes the oldest I/O in flight.
+    StepIo,
+    /// Unmounts and mounts again.
+    Remount,
+    /// Makes everything durable and mounts again without unmounting, so that the log is replayed.
+    RemountDirty,
+}
+
+/// A history as the source of a test that plays it.
+pub fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
+    let mut text = String::from("#[test]\nfn a_history_that_failed() {\n");
+    let _ = writeln!(text, "    replay({blocks_per_folio}, {free_blocks}, &[");
+    for op in ops {
+        let _ = writeln!(text, "        Op::{op:?},");
+    }
+    text + "    ]);\n}\n"
+}

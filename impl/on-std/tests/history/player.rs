@@ -1,0 +1,260 @@
+//! Plays a history on a mounted file system and on the reference, and compares the two.
+
+use super::model::{self, Model};
+use super::op::{FILES, Op};
+use extfs_std::device::Device;
+use extfs_std::error::FsError;
+use extfs_std::fs::Filesystem;
+use extfs_std::inode::Inode;
+use extfs_std::invariants::quiescent;
+use extfs_std::mount::MountOptions;
+use extfs_std::units::{BLOCK_SIZE, Lblk};
+use extfs_std::{directory, fsync, read, truncate, write, writeback};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Every block of a file.
+const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
+
+/// A file system and what it must hold.
+pub struct Player<D: Device> {
+    device: Arc<D>,
+    options: MountOptions,
+    fs: Filesystem<D>,
+    open: [Option<Arc<Inode>>; FILES],
+    /// The reference.
+    pub model: Model,
+}
+
+/// The name of a file.
+pub fn name(file: usize) -> Vec<u8> {
+    format!("file {file}").into_bytes()
+}
+
+impl<D: Device> Player<D> {
+    /// Mounts a device that holds an empty file system.
+    ///
+    /// # Errors
+    /// Why it does not mount.
+    pub fn mount(device: Arc<D>, options: MountOptions) -> Result<Player<D>, String> {
+        let (fs, _) = Filesystem::mount(device.clone(), options).map_err(|e| e.to_string())?;
+        Ok(Player {
+            device,
+            options,
+            fs,
+            open: Default::default(),
+            model: Model::default(),
+        })
+    }
+
+    /// Plays operation number `index` on both, and compares sizes and invariants.
+    ///
+    /// # Errors
+    /// What differs, or an error that the operation may not have.
+    pub fn play(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        self.step(index, op)
+            .and_then(|()| self.check_sizes())
+            .and_then(|()| self.check_invariants())
+            .map_err(|why| format!("operation {index}, {op:?}: {why}"))
+    }
+
+    fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        let failed = |error: FsError| format!("fails: {error}");
+        match *op {
+            Op::Create { file } => return self.create(index, op, file),
+            Op::Write { file, offset, len } => return self.write(index, op, file, offset, len),
+            Op::Read { file, offset, len } => return self.check_content(file, offset, len),
+            Op::Truncate { file, size } => {
+                if let Some(inode) = &self.open[file] {
+                    truncate::truncate_down(&self.fs, inode, size).map_err(failed)?;
+                }
+            }
+            Op::Fsync { file } => {
+                if let Some(inode) = &self.open[file] {
+                    fsync::fsync(&self.fs, inode).map_err(failed)?;
+                }
+            }
+            Op::Writeback { file, wait } => {
+                if let Some(inode) = &self.open[file] {
+                    writeback::writepages(&self.fs, inode, ALL, wait).map_err(failed)?;
+                }
+            }
+            Op::Commit => {
+                let committed = self.fs.journal().commit_once();
+                committed.map_err(|error| failed(error.into()))?;
+            }
+            Op::Checkpoint => {
+                let emptied = self.fs.journal().checkpoint_all();
+                emptied.map_err(|error| failed(error.into()))?;
+            }
+            Op::StepIo => {
+                self.fs.step_io();
+            }
+            Op::Remount => {
+                self.fs.unmount().map_err(failed)?;
+                self.mount_again()?;
+            }
+            Op::RemountDirty => {
+                self.fs.sync().map_err(failed)?;
+                self.mount_again()?;
+            }
+        }
+        self.model.apply(index, op);
+        Ok(())
+    }
+
+    fn create(&mut self, index: usize, op: &Op, file: usize) -> Result<(), String> {
+        match directory::create(&self.fs, &name(file)) {
+            Ok(inode) if self.model.files[file].is_none() => {
+                self.open[file] = Some(inode);
+                self.model.apply(index, op);
+                Ok(())
+            }
+            Err(FsError::Exists) if self.model.files[file].is_some() => Ok(()),
+            Err(FsError::NoSpace) if self.model.files[file].is_none() => Ok(()),
+            outcome => Err(format!("answers {:?}", outcome.map(|inode| inode.ino))),
+        }
+    }
+
+    fn write(
+        &mut self,
+        index: usize,
+        op: &Op,
+        file: usize,
+        offset: u64,
+        len: usize,
+    ) -> Result<(), String> {
+        let Some(inode) = &self.open[file] else {
+            return Ok(());
+        };
+        let bytes = model::data(index, offset, len);
+        match write::buffered_write(&self.fs, inode, offset, &bytes) {
+            Ok(()) => {
+                self.model.apply(index, op);
+                Ok(())
+            }
+            Err(FsError::NoSpace) => self.accept_short_write(file, offset, &bytes),
+            Err(error) => Err(format!("fails: {error}")),
+        }
+    }
+
+    /// A write that ran out of space has written some of its first blocks, and nothing else.
+    fn accept_short_write(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), String> {
+        let found = self.content(file)?;
+        let first = BLOCK_SIZE - offset as usize % BLOCK_SIZE;
+        let ends = std::iter::once(0).chain((first..bytes.len()).step_by(BLOCK_SIZE));
+        for end in ends {
+            let mut expected = self.model.files[file].clone().unwrap_or_default();
+            model::write(&mut expected, offset, &bytes[..end]);
+            if expected == found {
+                self.model.files[file] = Some(found);
+                return Ok(());
+            }
+        }
+        Err("after a write without space the file holds neither the old nor a part of it".into())
+    }
+
+    fn mount_again(&mut self) -> Result<(), String> {
+        self.open = Default::default();
+        let (fs, _) = Filesystem::mount(self.device.clone(), self.options)
+            .map_err(|error| format!("mounting again fails: {error}"))?;
+        self.fs = fs;
+        for file in 0..FILES {
+            self.open[file] = match directory::lookup(&self.fs, &name(file)) {
+                Ok(inode) => Some(inode),
+                Err(FsError::NotFound) => None,
+                Err(error) => return Err(format!("looking file {file} up fails: {error}")),
+            };
+            if self.open[file].is_some() != self.model.files[file].is_some() {
+                return Err(format!("file {file} should exist, or should not"));
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&self, file: usize) -> Result<Vec<u8>, String> {
+        let Some(inode) = &self.open[file] else {
+            return Ok(Vec::new());
+        };
+        read::read(&self.fs, inode, 0, 1 << 20).map_err(|error| format!("reading fails: {error}"))
+    }
+
+    fn check_sizes(&self) -> Result<(), String> {
+        for file in 0..FILES {
+            let expected = self.model.files[file]
+                .as_ref()
+                .map(|bytes| bytes.len() as u64);
+            let found = self.open[file].as_ref().map(|inode| inode.size.get());
+            if expected != found {
+                return Err(format!(
+                    "file {file}: {expected:?} bytes expected, {found:?} found"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_invariants(&self) -> Result<(), String> {
+        let violations = quiescent::violations(&self.fs);
+        let violations = violations.map_err(|error| format!("an inode is unreadable: {error}"))?;
+        match violations.first() {
+            None => Ok(()),
+            Some(first) => Err(format!(
+                "{}: expected {}, observed {}",
+                first.invariant, first.expected, first.observed
+            )),
+        }
+    }
+
+    fn check_content(&self, file: usize, offset: u64, len: usize) -> Result<(), String> {
+        let (Some(inode), Some(expected)) = (&self.open[file], &self.model.files[file]) else {
+            return Ok(());
+        };
+        let found = read::read(&self.fs, inode, offset, len)
+            .map_err(|error| format!("reading fails: {error}"))?;
+        let start = expected.len().min(offset as usize);
+        let end = expected.len().min(start + len);
+        if found == expected[start..end] {
+            return Ok(());
+        }
+        let same = found
+            .iter()
+            .zip(&expected[start..end])
+            .take_while(|(a, b)| a == b);
+        let at = same.count();
+        Err(format!(
+            "file {file} at byte {}: {:?} expected, {:?} found",
+            start + at,
+            expected[start..end].get(at),
+            found.get(at)
+        ))
+    }
+
+    /// Compares every byte of every file.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn check_contents(&self) -> Result<(), String> {
+        (0..FILES).try_for_each(|file| self.check_content(file, 0, 1 << 20))
+    }
+
+    /// Ends a history: compares everything, and unmounts.
+    ///
+    /// # Errors
+    /// The first difference, or why it does not unmount.
+    pub fn finish(self) -> Result<(), String> {
+        self.check_contents()?;
+        self.check_invariants()?;
+        self.fs
+            .unmount()
+            .map_err(|error| format!("unmounting fails: {error}"))?;
+        let mut again = Player::mount(self.device, self.options)?;
+        again.model = self.model;
+        again.mount_again()?;
+        again.check_contents()?;
+        again
+            .fs
+            .unmount()
+            .map_err(|error| format!("unmounting again fails: {error}"))
+    }
+}

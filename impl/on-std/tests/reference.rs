@@ -1,0 +1,268 @@
+//! Reference histories in one thread: whatever is done to files, they hold what byte arrays would
+//! that the same was done to, the invariants hold after every operation, and e2fsck finds nothing.
+//!
+//! `CUTPOINT_NIGHTLY=1` plays 10,000 histories instead of a few hundred. A failing history is
+//! shrunk and printed as a test, to be pasted below.
+
+mod history;
+
+use cutpoint_event::log;
+use extfs_std::device::memory::{Image, MemoryDevice};
+use extfs_std::mkfs::{MkfsOptions, mkfs};
+use extfs_std::mount::MountOptions;
+use history::op::{FILES, as_test};
+use history::{Op, Player};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use std::cell::Cell;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+/// Free blocks of the images: room for everything, and room for hardly anything.
+const FREE_BLOCKS: [u64; 2] = [256, 24];
+/// Histories are played with folios of this many blocks.
+const BLOCKS_PER_FOLIO: [u32; 3] = [1, 2, 4];
+/// The last byte that is written lies below this one and the longest write.
+const OFFSET_MAX: u64 = 12 * 1024;
+/// The longest write, in bytes.
+const LEN_MAX: usize = 5 * 1024;
+
+/// An empty file system whose free blocks hold an earlier owner's bytes.
+fn base(free_blocks: u64) -> Arc<Image> {
+    let options = MkfsOptions {
+        blocks: MkfsOptions::blocks_for(free_blocks, 16, 1024),
+        ..MkfsOptions::default()
+    };
+    let mut filled = Image::zeroed(options.blocks);
+    for block in 0..options.blocks {
+        filled
+            .set(extfs_std::units::Pblk(block), &[0xee; 1024])
+            .unwrap();
+    }
+    let device = MemoryDevice::with_base(Arc::new(filled));
+    mkfs(&device, &options).unwrap();
+    Arc::new(device.snapshot())
+}
+
+/// Plays a history and judges what is left.
+fn check(
+    base: &Arc<Image>,
+    blocks_per_folio: u32,
+    ops: &[Op],
+    e2fsck: &E2fsck,
+) -> Result<(), String> {
+    let device = Arc::new(MemoryDevice::with_base(base.clone()));
+    let options = MountOptions {
+        blocks_per_folio,
+        ..MountOptions::default()
+    };
+    log::start();
+    let outcome = Player::mount(device.clone(), options).and_then(|mut player| {
+        ops.iter()
+            .enumerate()
+            .try_for_each(|(index, op)| player.play(index, op))?;
+        player.finish()
+    });
+    let found = log::finish().findings;
+    outcome?;
+    if let Some(finding) = found.first() {
+        return Err(format!("{finding:?}"));
+    }
+    e2fsck.judge(&device.snapshot())
+}
+
+/// Plays one history: what a printed test calls.
+fn replay(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
+    let e2fsck = E2fsck::find();
+    check(&base(free_blocks), blocks_per_folio, ops, &e2fsck).unwrap();
+}
+
+/// e2fsck as a judge of unmounted images, or that there is none.
+struct E2fsck {
+    program: Option<&'static str>,
+    directory: tempfile::TempDir,
+    judged: Cell<u64>,
+}
+
+impl E2fsck {
+    fn find() -> E2fsck {
+        let runs = |program: &&str| Command::new(program).arg("-V").output().is_ok();
+        E2fsck {
+            program: ["e2fsck", "e2fsck.static"].into_iter().find(runs),
+            directory: tempfile::tempdir().unwrap(),
+            judged: Cell::new(0),
+        }
+    }
+
+    fn judge(&self, image: &Image) -> Result<(), String> {
+        let Some(program) = self.program else {
+            return Ok(());
+        };
+        let path: &Path = &self.directory.path().join("image");
+        image.save(path).map_err(|error| error.to_string())?;
+        let output = Command::new(program)
+            .args(["-fn"])
+            .arg(path)
+            .env("E2FSCK_CONFIG", "/dev/null")
+            .env("LC_ALL", "C")
+            .output()
+            .map_err(|error| error.to_string())?;
+        self.judged.set(self.judged.get() + 1);
+        let text = String::from_utf8_lossy(&output.stdout);
+        // Five passes and a line of totals: anything else is a complaint, whatever the exit code.
+        let is_silent = text
+            .lines()
+            .all(|line| line.starts_with("Pass ") || line.contains(" files ("));
+        match output.status.success() && is_silent {
+            true => Ok(()),
+            false => Err(format!("e2fsck: {text}")),
+        }
+    }
+}
+
+/// Leaves out every operation without which the history still fails. Shrinking by proptest stops
+/// at the least length that histories are generated with.
+fn without_needless(mut ops: Vec<Op>, fails: impl Fn(&[Op]) -> bool) -> Vec<Op> {
+    let mut at = 0;
+    while at < ops.len() {
+        let mut fewer = ops.clone();
+        fewer.remove(at);
+        match fails(&fewer) {
+            true => (ops, at) = (fewer, 0),
+            false => at += 1,
+        }
+    }
+    ops
+}
+
+fn operation() -> impl Strategy<Value = Op> {
+    let file = 0..FILES;
+    let offset = 0..OFFSET_MAX;
+    // Lengths and offsets at block boundaries are rare among all bytes, so they get a part of
+    // their own.
+    let aligned = (0_u64..12).prop_map(|block| block * 1024);
+    let offset = prop_oneof![3 => offset, 2 => aligned];
+    let len = prop_oneof![2 => 0_usize..300, 2 => 1_usize..LEN_MAX, 1 => Just(1024_usize)];
+    let size = prop_oneof![1 => Just(0_u64), 6 => offset.clone()];
+    let write = (file.clone(), offset.clone(), len.clone());
+    prop_oneof![
+        3 => file.clone().prop_map(|file| Op::Create { file }),
+        10 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
+        3 => (file.clone(), offset, len).prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
+        2 => file.clone().prop_map(|file| Op::Fsync { file }),
+        3 => (file, any::<bool>()).prop_map(|(file, wait)| Op::Writeback { file, wait }),
+        2 => Just(Op::Commit),
+        1 => Just(Op::Checkpoint),
+        3 => Just(Op::StepIo),
+        1 => Just(Op::Remount),
+        1 => Just(Op::RemountDirty),
+    ]
+}
+
+/// A history, with the size of folios and of the image that it is played with. Files exist from
+/// the start, so that not every history begins with failures.
+fn history() -> impl Strategy<Value = (u32, usize, Vec<Op>)> {
+    let folio = proptest::sample::select(&BLOCKS_PER_FOLIO[..]);
+    let ops = proptest::collection::vec(operation(), 20..40).prop_map(|ops| {
+        let create = (0..2).map(|file| Op::Create { file });
+        create.chain(ops).collect()
+    });
+    (folio, 0..FREE_BLOCKS.len(), ops)
+}
+
+#[test]
+fn every_history_leaves_what_byte_arrays_would_hold() {
+    let nightly = std::env::var("CUTPOINT_NIGHTLY").is_ok_and(|value| value == "1");
+    let config = Config {
+        cases: if nightly { 10_000 } else { 300 },
+        failure_persistence: None,
+        max_shrink_iters: 5_000,
+        ..Config::default()
+    };
+    let cases = config.cases;
+    let bases = FREE_BLOCKS.map(base);
+    let e2fsck = E2fsck::find();
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let outcome = runner.run(&history(), |(folio, free, ops)| {
+        check(&bases[free], folio, &ops, &e2fsck).map_err(TestCaseError::fail)
+    });
+    match outcome {
+        Ok(()) if e2fsck.program.is_some() => {
+            println!(
+                "{cases} histories, {} images judged by e2fsck",
+                e2fsck.judged.get()
+            );
+        }
+        Ok(()) => println!("{cases} histories; e2fsck: NotMeasured, it is not installed"),
+        Err(TestError::Fail(why, (folio, free, ops))) => {
+            let ops =
+                without_needless(ops, |ops| check(&bases[free], folio, ops, &e2fsck).is_err());
+            panic!("{why}\n{}", as_test(folio, FREE_BLOCKS[free], &ops))
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Found by such a history: writeback of blocks that the reservation had promised ran out of space,
+/// because leaves of the extent trees had taken it. They have a promise of their own now.
+#[test]
+fn leaves_of_extent_trees_do_not_take_what_was_promised_to_data() {
+    let write = |file, offset, len| Op::Write { file, offset, len };
+    let mut ops: Vec<Op> = (0..FILES).map(|file| Op::Create { file }).collect();
+    ops.extend([write(2, 7_168, 1), write(2, 0, 1), Op::Fsync { file: 2 }]);
+    ops.extend([
+        write(0, 2_048, 3_073),
+        write(0, 5_269, 4_972),
+        write(1, 926, 99),
+    ]);
+    ops.extend([
+        write(2, 11_264, 1),
+        write(1, 2_644, 1_453),
+        write(1, 4_911, 210),
+    ]);
+    ops.extend([
+        write(2, 8_082, 111),
+        write(2, 0, 1_025),
+        write(2, 2_048, 3_073),
+    ]);
+    replay(1, 24, &ops);
+}
+
+/// Reading a hole caches zeroes. Truncating into it used to make that block dirty, with nowhere to
+/// be written to (I6).
+#[test]
+fn truncating_into_a_hole_that_was_read_makes_nothing_dirty() {
+    replay(
+        2,
+        64,
+        &[
+            Op::Create { file: 0 },
+            Op::Write {
+                file: 0,
+                offset: 3_000,
+                len: 10,
+            },
+            Op::Read {
+                file: 0,
+                offset: 0,
+                len: 4_000,
+            },
+            Op::Truncate { file: 0, size: 500 },
+            Op::Fsync { file: 0 },
+        ],
+    );
+}
+
+/// A write of no bytes used to raise the size up to where it would have begun.
+#[test]
+fn writing_nothing_changes_nothing() {
+    let nothing = Op::Write {
+        file: 0,
+        offset: 500,
+        len: 0,
+    };
+    replay(1, 64, &[Op::Create { file: 0 }, nothing, Op::Remount]);
+}

@@ -1,0 +1,100 @@
+//! Zeroing parts of blocks through the page cache, before anything relies on their being zero.
+//!
+//! # What lies beyond the end
+//! The last block of a file is whole on disk, and what it holds beyond the end of the file must
+//! never become content. It may be anything after a crash, because data that extends a file is
+//! written before the size is raised. So whoever is about to move the end, in either direction,
+//! first calls [`zero_eof`]: from then until the end moves again, the disk holds, beyond the end in
+//! that block, zeroes or what was written there since.
+//!
+//! The ext4-on-iomap discussion proposes to zero in the cache only, and to let the completion of
+//! the block's I/O hold the size on disk back. Here the block is written before the call goes on:
+//! that costs an I/O after a crash and never otherwise, because writeback zeroes what it writes
+//! beyond the end.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/inode.c `ext4_block_truncate_page`, `ext4_zero_partial_blocks`;
+//! fs/iomap/buffered-io.c `iomap_zero_range`.
+
+use crate::cache::FolioGuard;
+use crate::device::Device;
+use crate::error::FsError;
+use crate::extent::Status;
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::protocol::Protocol;
+use crate::trace::args;
+use crate::units::{BLOCK_SIZE, Lblk};
+use crate::{fsync, read, trace};
+use rt::sync::Arc;
+
+/// In which direction the end of a file is about to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// To a smaller size: what the cache holds beyond it may differ from what the disk holds.
+    Shrinks,
+    /// To a larger size.
+    Grows,
+}
+
+/// Makes the block that holds byte `size` zero from there on, in the cache and on disk.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, and no handle. Takes: a folio lock, and what writeback takes.
+///
+/// # Crash
+/// Zeroes lie on disk, or in the volatile cache before anything that follows, when this returns.
+/// Where the file is about to shrink, a crash may show them below an end that has not moved.
+///
+/// # Errors
+/// [`FsError::Device`], and what writing the block fails with.
+pub fn zero_eof<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    size: u64,
+    end: End,
+) -> Result<(), FsError> {
+    let offset = (size % BLOCK_SIZE as u64) as usize;
+    if offset == 0 {
+        return Ok(());
+    }
+    let lblk = Lblk::containing(size);
+    let folio = inode.cache.grab(lblk);
+    {
+        let mut guard = folio.lock();
+        // What the cache held when it was taken for I/O is on disk only when that has completed.
+        fs.wait_on_writeback(&folio);
+        if !fill_backed(fs, inode, &mut guard, lblk)? {
+            return Ok(());
+        }
+        let is_zero = guard.block(lblk)[offset..].iter().all(|byte| *byte == 0);
+        let disk_may_differ = end == End::Shrinks && guard.is_dirty(lblk);
+        if is_zero && !disk_may_differ {
+            return Ok(());
+        }
+        trace::step("zero end of block", || args([("from", size.into())]));
+        guard.write(lblk, offset, &[0; BLOCK_SIZE][offset..]);
+    }
+    fsync::write_and_wait(fs, inode, lblk..Lblk(lblk.0 + 1))
+}
+
+/// Brings a block into the cache if it may hold anything but zeroes; says whether it may. A block
+/// over a hole is never made dirty: it would have nowhere to go.
+fn fill_backed<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    guard: &mut FolioGuard<'_>,
+    lblk: Lblk,
+) -> Result<bool, FsError> {
+    if guard.is_dirty(lblk) {
+        return Ok(true);
+    }
+    let (mapping, _) = inode.query(lblk);
+    if !matches!(mapping.status_at(lblk), Some(Status::Written(_))) {
+        return Ok(false);
+    }
+    if !guard.is_uptodate(lblk) {
+        guard.fill(lblk, &read::read_block(fs, mapping, lblk)?);
+    }
+    Ok(true)
+}

@@ -205,6 +205,8 @@ mod tests {
                 ..External::default()
             },
             reached: [("journal replayed", 7)].into(),
+            lock_classes: 2,
+            lock_edges: 1,
             wall_s: 3.0,
             cpu_s: 2.5,
             peak_rss_bytes: 3 << 20,

@@ -24,6 +24,10 @@ fn the_correct_protocol_is_exhausted_and_reaches_the_race() {
         "{:?}",
         report.verdict
     );
+    assert!(
+        report.lock_edges > report.lock_classes,
+        "the order of locks is measured: a cycle in it would have been the verdict"
+    );
     assert_eq!(report.traces_distinct, TRACES);
     assert!(
         report.executions * 100 <= TRACES * 105,

@@ -148,6 +148,8 @@ pub mod tests {
             crash: Default::default(),
             e2fsck: Default::default(),
             reached: [("journal replayed", 1)].into(),
+            lock_classes: 2,
+            lock_edges: 1,
             wall_s: 0.5,
             cpu_s: 0.5,
             peak_rss_bytes: 1,

@@ -175,9 +175,9 @@ impl History {
                 && step.event.causes(later)
         };
         let steps = events.map(|number| &self.steps[number]);
-        let sum = steps.filter(on_object).fold(0_u64, |sum, step| {
-            sum.wrapping_add(mix(step.hash, 1))
-        });
+        let sum = steps
+            .filter(on_object)
+            .fold(0_u64, |sum, step| sum.wrapping_add(mix(step.hash, 1)));
         mix(mix(sum, name), u64::from(later.task.0) << 8 | op as u64)
     }
 

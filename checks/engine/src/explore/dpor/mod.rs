@@ -339,22 +339,32 @@ impl Dpor {
     }
 
     /// Lets the last level decide for its next branch, if it has one.
+    ///
+    /// A branch that begins with a task that could not go is passed over: the operation that it was
+    /// planned for waits, inside a plain shuttle type, for the very operation that it was to
+    /// precede. (Whether announced operations are enabled is asked when they are planned.)
     fn advance(&mut self) -> bool {
         let Some(level) = self.levels.last_mut() else {
             return false;
         };
-        let Some((event, behind)) = self.pool.take(&mut level.branches) else {
-            return false;
-        };
-        self.followed = behind;
-        match (&mut level.kind, event.action) {
-            (Kind::Turn { chosen, .. }, _) => *chosen = event.task,
-            (Kind::Choice { value, .. }, Action::Choice { value: next }) => *value = next,
-            (Kind::Choice { .. }, Action::Turn { .. }) => {
-                unreachable!("a sequence planned at a choice begins with a value of it")
+        while let Some((event, mut behind)) = self.pool.take(&mut level.branches) {
+            if let Kind::Turn { enabled, .. } = level.kind
+                && enabled & only(event.task) == 0
+            {
+                self.pool.discard(&mut behind);
+                continue;
             }
+            self.followed = behind;
+            match (&mut level.kind, event.action) {
+                (Kind::Turn { chosen, .. }, _) => *chosen = event.task,
+                (Kind::Choice { value, .. }, Action::Choice { value: next }) => *value = next,
+                (Kind::Choice { .. }, Action::Turn { .. }) => {
+                    unreachable!("a sequence planned at a choice begins with a value of it")
+                }
+            }
+            return true;
         }
-        true
+        false
     }
 }
 

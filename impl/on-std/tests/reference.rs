@@ -150,7 +150,8 @@ fn operation() -> impl Strategy<Value = Op> {
         3 => file.clone().prop_map(|file| Op::Create { file }),
         10 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
         4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
-        3 => (file.clone(), offset, len).prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
+        3 => (file.clone(), offset, len)
+            .prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
         2 => file.clone().prop_map(|file| Op::Fsync { file }),
         3 => (file, any::<bool>()).prop_map(|(file, wait)| Op::Writeback { file, wait }),
         2 => Just(Op::Commit),

@@ -256,7 +256,7 @@ impl Gate {
     }
 }
 
-/// Handle before folio, then folio before handle, by tasks that never overlap; and perhaps a commit.
+/// Handle before folio, then folio before handle, by tasks that never overlap; perhaps a commit.
 fn folio_against_handle(commits: bool) -> LockGraph {
     graph(false, move || {
         let (gate, folio) = (Arc::new(Gate::new()), mutex(&FOLIO, Key::Two(12, 0)));

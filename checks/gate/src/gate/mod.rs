@@ -1,9 +1,9 @@
 //! `cutpoint gate`: runs everything that can be checked, and compares with what is expected.
 //!
 //! In reading order: [`jobs`] plans what to run and what is expected of it, [`mod@run`] runs each
-//! job in a process of its own, [`judge`] applies the rules to one result, [`ratchet`] compares with
-//! what was accepted before. [`table`], [`certificate`] and [`junit`] write it down for people, for
-//! comparison and for other programs.
+//! job in a process of its own, [`judge`] applies the rules to one result, [`ratchet`] compares
+//! with what was accepted before. [`table`], [`certificate`] and [`junit`] write it down for
+//! people, for comparison and for other programs.
 
 mod jobs;
 mod run;

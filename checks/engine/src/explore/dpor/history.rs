@@ -162,10 +162,10 @@ impl History {
         self.latest[task] = self.taken as u32;
     }
 
-    /// Stands for an operation and what some of the events made of its object. Whether it is enabled
-    /// is decided by this number: the state of an object follows from what was done to it, each time
-    /// with the past of who did it, and that an operation may go on follows from the state, its
-    /// kind, and its task.
+    /// Stands for an operation and what some of the events made of its object. Whether it is
+    /// enabled is decided by this number: the state of an object follows from what was done to
+    /// it, each time with the past of who did it, and that an operation may go on follows from
+    /// the state, its kind, and its task.
     pub(super) fn state_for(&self, later: &Event, events: impl Iterator<Item = usize>) -> u64 {
         let Action::Turn { op, object, name } = later.action else {
             return 0;

@@ -28,7 +28,7 @@
 //!   turn out to be explored elsewhere. A branch that passes a choice fixes its value, because what
 //!   follows in it depends on that; where a branch ends before a choice, the value is the first,
 //!   and asks for the others in turn.
-//! - *Branches are short*: see [`wakeup`].
+//! - *Branches are short*: see `wakeup.rs`.
 //! - *Operations that need no turn.* What a task does between its operations, its first steps, and
 //!   everything it does while it is the only task, is part of the operation before. That is sound
 //!   because it commutes with, or is ordered by spawning and joining with, everything that other

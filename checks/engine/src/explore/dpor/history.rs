@@ -65,6 +65,8 @@ pub(super) struct History {
     taken: usize,
     /// What each task has done so far: the hash of its last event.
     pasts: Vec<u64>,
+    /// The number of the last event of each task's parent before it created the task, plus one.
+    spawners: Vec<u32>,
     /// The number of each task's last event, plus one.
     latest: Vec<u32>,
     /// The last operation on each object.
@@ -83,6 +85,7 @@ impl History {
             races: Vec::new(),
             taken: 0,
             pasts: vec![0],
+            spawners: vec![0],
             latest: Vec::new(),
             last: Vec::new(),
             users: Vec::new(),
@@ -99,6 +102,8 @@ impl History {
         self.taken = 0;
         self.pasts.clear();
         self.pasts.push(0);
+        self.spawners.clear();
+        self.spawners.push(0);
         self.latest.clear();
         self.last.clear();
         self.users.clear();
@@ -110,6 +115,9 @@ impl History {
         let past = self.pasts[usize::from(parent.0)];
         self.pasts.resize(usize::from(task.0) + 1, 0);
         self.pasts[usize::from(task.0)] = mix(past, u64::from(task.0));
+        let latest = self.latest.get(usize::from(parent.0));
+        self.spawners.resize(usize::from(task.0) + 1, 0);
+        self.spawners[usize::from(task.0)] = latest.copied().unwrap_or(0);
     }
 
     /// Adds an operation.
@@ -122,11 +130,11 @@ impl History {
         let index = self.clocks.operation(taken.task, taken.op, taken.object);
         if self.taken == self.steps.len() {
             let event = Event::of(taken, name(taken.object));
-            let state = self.state_now(&event);
+            let causes = self.state(&event, |number| self.steps[number].event.causes(&event));
             self.steps.push(Step {
                 event,
                 index,
-                hash: mix(self.pasts[usize::from(taken.task.0)], state),
+                hash: mix(self.pasts[usize::from(taken.task.0)], causes),
                 previous: self.last[object],
             });
         }
@@ -162,28 +170,40 @@ impl History {
         self.latest[task] = self.taken as u32;
     }
 
-    /// Stands for an operation and what some of the events made of its object. Whether it is
-    /// enabled is decided by this number: the state of an object follows from what was done to
-    /// it, each time with the past of who did it, and that an operation may go on follows from
-    /// the state, its kind, and its task.
-    pub(super) fn state_for(&self, later: &Event, events: impl Iterator<Item = usize>) -> u64 {
-        let Action::Turn { op, object, name } = later.action else {
+    /// Stands for an operation and for what those events that are `included` made of its object;
+    /// 0 if none of them touched it. Whether the operation is enabled is decided by this number, but
+    /// for accidents of hashing: the state of an object follows from what was done to it, each time
+    /// with the past of who did it, and whether an operation may go on follows from that state, its
+    /// kind, and its task.
+    pub(super) fn state(&self, later: &Event, included: impl Fn(usize) -> bool) -> u64 {
+        let Action::Turn { op, object, .. } = later.action else {
             return 0;
         };
-        let on_object = |step: &&Step| {
-            matches!(step.event.action, Action::Turn { object: other, .. } if other == object)
-                && step.event.causes(later)
-        };
-        let steps = events.map(|number| &self.steps[number]);
-        let sum = steps
-            .filter(on_object)
-            .fold(0_u64, |sum, step| sum.wrapping_add(mix(step.hash, 1)));
-        mix(mix(sum, name), u64::from(later.task.0) << 8 | op as u64)
+        let mut sum = 0_u64;
+        let mut next = self.last.get(place(object)).copied().unwrap_or(NOTHING);
+        while next != NOTHING {
+            let step = &self.steps[next as usize];
+            if included(next as usize) {
+                sum = sum.wrapping_add(mix(step.hash, 1));
+            }
+            next = step.previous;
+        }
+        match sum {
+            0 => 0,
+            _ => mix(sum, u64::from(later.task.0) << 8 | op as u64),
+        }
     }
 
-    /// As [`History::state_for`], after all events so far.
-    pub(super) fn state_now(&self, later: &Event) -> u64 {
-        self.state_for(later, 0..self.taken)
+    /// What [`History::state`] is, after all events so far, for an operation that waits. `None` if
+    /// it was the same one event earlier.
+    pub(super) fn new_state(&self, waiting: &Move) -> Option<u64> {
+        let last = &self.steps[self.taken.checked_sub(1)?].event;
+        let is_new = last.task == waiting.task
+            || matches!(last.action, Action::Turn { object, .. } if object == waiting.object);
+        is_new.then(|| {
+            let event = Event::of(waiting, name(waiting.object));
+            self.state(&event, |_| true)
+        })
     }
 
     /// Whether a task has done nothing since before the event with this number.
@@ -244,9 +264,60 @@ impl History {
 
     /// The numbers of the events that follow event `number` and do not depend on it.
     pub(super) fn independent_of(&self, number: usize) -> impl Iterator<Item = usize> {
+        (number + 1..self.taken).filter(move |later| !self.depends(*later, number))
+    }
+
+    /// Whether the event with this number is a direct cause of a later one.
+    pub(super) fn causes(&self, number: usize, later: &Event) -> bool {
+        self.spawned(number, later.task) || self.steps[number].event.causes(later)
+    }
+
+    /// Whether the event with this number is the last before its task created another.
+    pub(super) fn spawned(&self, number: usize, task: TaskId) -> bool {
+        self.spawners[usize::from(task.0)] as usize == number + 1
+    }
+
+    /// How the operation with this number relates to a later one.
+    pub(super) fn relation(&self, number: usize, later: &Event) -> Relation {
+        match (self.steps[number].event.action, later.action) {
+            (
+                Action::Turn { op, object, .. },
+                Action::Turn {
+                    op: later_op,
+                    object: later_object,
+                    ..
+                },
+            ) if object == later_object => op.before(later_op),
+            _ => Relation::Independent,
+        }
+    }
+
+    /// Whether event `later` depends on event `number` before it.
+    pub(super) fn depends(&self, later: usize, number: usize) -> bool {
         let step = &self.steps[number];
-        (number + 1..self.taken)
-            .filter(|later| component(self.clocks.of(*later), step.event.task) < step.index)
+        component(self.clocks.of(later), step.event.task) >= step.index
+    }
+}
+
+/// States of objects in which operations were seen to wait (see [`History::state`]). One that is
+/// forgotten costs at most an execution, so the room is fixed: each state has one place, shared
+/// with others.
+#[derive(Debug)]
+pub(super) struct Waits(Vec<u64>);
+
+impl Waits {
+    const ROOM: usize = 1 << 16;
+
+    pub(super) fn new() -> Waits {
+        Waits(vec![0; Waits::ROOM])
+    }
+
+    pub(super) fn insert(&mut self, state: u64) {
+        self.0[state as usize % Waits::ROOM] = state;
+    }
+
+    pub(super) fn contains(&self, state: u64) -> bool {
+        state != 0 && self.0[state as usize % Waits::ROOM] == state
     }
 }
 

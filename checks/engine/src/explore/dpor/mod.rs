@@ -14,10 +14,12 @@
 //! - *Operations that can be disabled.* An operation that only enables a later one orders it and
 //!   does not race with it ([`cutpoint_event::Relation::Ordered`]); the race is with the operation
 //!   that disabled it, further back, and is found there. A race whose reversal is surely not
-//!   enabled is passed over, and the search for races goes on behind it. Whether it is enabled can
-//!   not always be told: a branch that turns out not to be possible is left where it stops being
-//!   so, and the exploration goes on from there as from the end of a branch, which covers more than
-//!   was asked for.
+//!   enabled is passed over, and the search for races goes on behind it: the operation is known not
+//!   to be enabled if it was seen to wait with the same done to its object. That is not all there
+//!   is to know: a branch that turns out not to be possible is left where it stops being so, and
+//!   the exploration goes on from there as from the end of a branch, which covers more than was
+//!   asked for. And several operations may disable one together, so going before all of them is
+//!   asked for, too.
 //! - *Operations that never run.* When an execution ends with tasks that wait, in a deadlock or
 //!   because everybody else is asleep, the operations that they wait for are treated as if they ran
 //!   last: an earlier place for them may exist. The paper has no need of this, because there no
@@ -45,7 +47,7 @@ mod history;
 mod races;
 mod wakeup;
 
-use self::history::{History, Race};
+use self::history::{History, Race, Waits};
 use self::wakeup::{Action, Event, Link, NONE, Pool, Sequence, independent};
 use super::drive::{Body, drive};
 use super::turns::{Move, Pick, Policy};
@@ -53,7 +55,6 @@ use super::{Explored, Observer, Options, StoppedBy};
 use crate::clock::{DECLARED, Precedence};
 use cutpoint_event::{Op, TaskId, log};
 use shuttle_engine::scheduler::Task;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The number of tasks that one execution may have: sets of tasks are the bits of one word.
@@ -155,10 +156,9 @@ struct Dpor {
     pool: Pool,
     /// What to explore from the end of the path on; the first of these branches is followed.
     followed: Link,
-    /// Operations that were planned where they turned out not to be enabled, with their causes.
-    impossible: BTreeSet<u64>,
+    waits: Waits,
     sequence: Sequence,
-    /// The numbers of the sequence's events.
+    /// The numbers of the events that the sequence was made of.
     numbers: Vec<usize>,
     by_first: Vec<Race>,
     broken: Option<String>,
@@ -182,7 +182,7 @@ impl Dpor {
             history: History::new(precedence),
             pool: Pool::new(),
             followed: NONE,
-            impossible: BTreeSet::new(),
+            waits: Waits::new(),
             sequence: Sequence::default(),
             numbers: Vec::new(),
             by_first: Vec::new(),
@@ -235,7 +235,6 @@ impl Dpor {
                 return (Some(event), branches);
             }
             self.pool.discard(&mut behind);
-            self.impossible.insert(self.history.state_now(&event));
         }
         (None, NONE)
     }
@@ -309,6 +308,15 @@ impl Dpor {
         Pick::Stop(StoppedBy::Harness(why))
     }
 
+    /// Remembers which operations wait for their objects as they are now.
+    fn note_waits(&mut self, moves: &[Move]) {
+        for waiting in moves.iter().filter(|turn| !turn.enabled) {
+            if let Some(state) = self.history.new_state(waiting) {
+                self.waits.insert(state);
+            }
+        }
+    }
+
     /// Notices the races of an operation that is about to run, or that waits for ever.
     fn find_races(&mut self, pending: &Move) {
         let levels = &self.levels;
@@ -348,20 +356,19 @@ impl Dpor {
             return false;
         };
         while let Some((event, mut behind)) = self.pool.take(&mut level.branches) {
-            if let Kind::Turn { enabled, .. } = level.kind
-                && enabled & only(event.task) == 0
-            {
-                self.pool.discard(&mut behind);
-                continue;
-            }
-            self.followed = behind;
             match (&mut level.kind, event.action) {
-                (Kind::Turn { chosen, .. }, _) => *chosen = event.task,
+                (Kind::Turn { enabled, chosen }, Action::Turn { .. })
+                    if *enabled & only(event.task) != 0 =>
+                {
+                    *chosen = event.task;
+                }
                 (Kind::Choice { value, .. }, Action::Choice { value: next }) => *value = next,
-                (Kind::Choice { .. }, Action::Turn { .. }) => {
-                    unreachable!("a sequence planned at a choice begins with a value of it")
+                _ => {
+                    self.pool.discard(&mut behind);
+                    continue;
                 }
             }
+            self.followed = behind;
             return true;
         }
         false
@@ -435,6 +442,7 @@ impl Policy for Dpor {
             return self.nondeterministic();
         };
         if self.position >= self.fresh {
+            self.note_waits(moves);
             self.find_races(taken);
         }
         self.history.take(taken);

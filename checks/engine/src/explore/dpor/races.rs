@@ -8,6 +8,7 @@
 use super::history::Race;
 use super::wakeup::{Action, Event};
 use super::{Dpor, Kind, Mistake, Tasks, lowest, only};
+use cutpoint_event::Relation;
 
 impl Dpor {
     /// Plans the other orders of the races of the execution that is over, and the other values of
@@ -39,42 +40,88 @@ impl Dpor {
     fn follow(&mut self, level: usize) {
         self.numbers.clear();
         self.numbers.extend(self.history.independent_of(level));
-        let events = self.numbers.iter();
-        let events = events.map(|number| self.history.steps[*number].event);
+        self.fill();
+    }
+
+    /// Fills the sequence with the events of these numbers.
+    fn fill(&mut self) {
+        let steps = &self.history.steps;
+        let events = self.numbers.iter().map(|number| steps[*number].event);
         self.sequence.events.clear();
         self.sequence.events.extend(events);
     }
 
     fn plan_race(&mut self, level: usize, race: &Race) {
-        if self.can_not_go(level, &race.later) {
-            return;
+        self.plan_order(level, &race.later);
+        if self.leave_out_rivals(&race.later) {
+            self.plan_order(level, &race.later);
+            self.follow(level);
         }
-        self.sequence.events.push(race.later);
-        self.request(level, self.sequence.events.len() - 1);
-        self.sequence.events.pop();
     }
 
-    /// Whether an operation surely can not go before the event of this level, after the sequence:
-    /// it waited then, and nothing in the sequence lets it go on; or it was tried.
-    fn can_not_go(&self, level: usize, later: &Event) -> bool {
+    /// Plans the sequence and then the operation, if it can go there.
+    fn plan_order(&mut self, level: usize, later: &Event) {
+        if !self.can_not_go(level, later) {
+            self.sequence.events.push(*later);
+            self.request(level, self.sequence.events.len() - 1);
+            self.sequence.events.pop();
+        }
+    }
+
+    /// Leaves out of the sequence what else keeps an operation waiting, and what depends on that:
+    /// what races with it, unless something later in the sequence puts an end to it. Several holders
+    /// that wait for each other keep a lock from whoever wants it alone, so that it may be possible
+    /// to go before all of them and not before any single one. Answers whether there was anything
+    /// to leave out.
+    fn leave_out_rivals(&mut self, later: &Event) -> bool {
         let Action::Turn { op, .. } = later.action else {
-            return false;
-        };
-        let Kind::Turn { enabled, .. } = self.levels[level].kind else {
             return false;
         };
         if !op.may_block() {
             return false;
         }
-        if !self.sequence.events.iter().any(|event| event.causes(later)) {
-            return enabled & only(later.task) == 0;
-        }
-        if self.impossible.is_empty() {
+        let history = &self.history;
+        let numbers = &self.numbers;
+        let stays = |rival: usize| {
+            numbers.iter().any(|number| {
+                let is_past = history.steps[*number].event.task == later.task
+                    || history.spawned(*number, later.task);
+                let ends = history.relation(*number, later) == Relation::Ordered;
+                (is_past || ends) && history.depends(*number, rival)
+            })
+        };
+        let rivals = numbers.iter().copied();
+        let rivals = rivals.filter(|number| history.relation(*number, later) == Relation::Racing);
+        let rivals: Vec<usize> = rivals.filter(|rival| !stays(*rival)).collect();
+        if rivals.is_empty() {
             return false;
         }
-        let before = (0..level).chain(self.numbers.iter().copied());
-        let state = self.history.state_for(later, before);
-        self.impossible.contains(&state)
+        let depends = |number: usize| rivals.iter().any(|rival| history.depends(number, *rival));
+        self.numbers.retain(|number| !depends(*number));
+        self.fill();
+        true
+    }
+
+    /// Whether an operation surely can not go before the event of this level, after the sequence:
+    /// it waited then, and nothing in the sequence lets it go on; or it was seen to wait for its
+    /// object as it is then.
+    fn can_not_go(&self, level: usize, later: &Event) -> bool {
+        let (Action::Turn { op, .. }, Kind::Turn { enabled, .. }) =
+            (later.action, self.levels[level].kind)
+        else {
+            return false;
+        };
+        let mut numbers = self.numbers.iter();
+        if !numbers.any(|number| self.history.causes(*number, later)) {
+            return enabled & only(later.task) == 0;
+        }
+        if !op.may_block() {
+            return false;
+        }
+        let state = self.history.state(later, |number| {
+            number < level || self.numbers.binary_search(&number).is_ok()
+        });
+        self.waits.contains(state)
     }
 
     /// Plans the values of a choice that nobody planned yet.
@@ -116,8 +163,18 @@ impl Dpor {
                 }
             }
         }
+        // The one event that has no number is the new one, which is first or last.
+        let (history, numbers) = (&self.history, &self.numbers);
+        let number = |i: usize| numbers.get(i.wrapping_sub(usize::from(needed == 0)));
+        let later = self.sequence.events[needed];
+        let causes = |cause: usize, effect: usize| match (number(cause), number(effect)) {
+            (Some(cause), Some(effect)) => history.depends(*effect, *cause),
+            (Some(cause), None) => history.causes(*cause, &later),
+            (None, _) => false,
+        };
+        let (branches, known) = (&mut level.branches, level.known);
         self.pool
-            .insert(&mut level.branches, &mut self.sequence, level.known);
+            .insert(branches, &mut self.sequence, known, causes);
     }
 
     /// What Flanagan and Godefroid plan: the racing task, or all where it can not go.

@@ -178,19 +178,15 @@ impl Sequence {
         }
     }
 
-    /// Completes the needed events by their causes.
-    fn close(&mut self) {
+    /// Completes the needed events by their causes. `causes` says whether one event of the sequence
+    /// is a cause of a later one.
+    fn close(&mut self, causes: impl Fn(usize, usize) -> bool) {
         for i in (0..self.events.len()).rev() {
-            if self.gone[i] {
-                self.needed[i] = false;
-            } else if !self.needed[i] {
-                let event = &self.events[i];
-                let later = self.events[i + 1..].iter().zip(&self.needed[i + 1..]);
-                let is_cause = later
-                    .clone()
-                    .any(|(other, needed)| *needed && event.causes(other));
-                self.needed[i] = is_cause;
-            }
+            let later = i + 1..self.events.len();
+            let is_cause = |mut later: std::ops::Range<usize>| {
+                later.any(|other| self.needed[other] && causes(i, other))
+            };
+            self.needed[i] = !self.gone[i] && (self.needed[i] || is_cause(later));
         }
     }
 }
@@ -263,7 +259,14 @@ impl Pool {
 
     /// Sees to it that the tree covers the sequence: goes down as far as the tree agrees with it,
     /// and adds what is needed of the rest as the last branch there. A leaf covers everything.
-    pub(super) fn insert(&mut self, root: &mut Link, sequence: &mut Sequence, known: usize) {
+    /// `causes` says whether one event of the sequence is a cause of a later one.
+    pub(super) fn insert(
+        &mut self,
+        root: &mut Link,
+        sequence: &mut Sequence,
+        known: usize,
+        causes: impl Fn(usize, usize) -> bool,
+    ) {
         let mut parent = NONE;
         let mut branch = *root;
         let mut last = NONE;
@@ -288,7 +291,7 @@ impl Pool {
             }
             (parent, branch, last) = (branch, children, NONE);
         }
-        sequence.close();
+        sequence.close(causes);
         let added = self.chain(sequence);
         if last != NONE {
             self.nodes[last as usize].next = added;

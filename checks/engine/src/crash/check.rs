@@ -75,17 +75,33 @@ pub trait Recover {
 
     /// Checks, on the image that an execution left without any power cut, that the harness works,
     /// by means as independent of the code under test as can be had. If this fails, nobody is
-    /// accused.
+    /// accused. There is none unless it is written: code that loses data even without a power cut
+    /// fails whatever looks for the data, and that is its fault.
     ///
     /// # Errors
     /// What is wrong with the harness.
     fn control(&self, _disk: &LazyDisk, _log: &Log) -> Result<(), String> {
         Ok(())
     }
+
+    /// Checks, on the base image that nobody has written to and with the promises of an execution
+    /// in which nothing has happened, that the harness works. If this fails, nobody is accused.
+    /// Recovers and judges, unless written otherwise. See "Controls" in the documentation of
+    /// [`crate::crash`].
+    ///
+    /// # Errors
+    /// What is wrong with the harness.
+    fn control_of_base(&self, disk: &LazyDisk, promises: &[Self::Promise]) -> Result<(), String> {
+        match self.recover_and_judge(disk, promises, 0) {
+            Ok(_) => Ok(()),
+            Err(finding) => Err(finding.to_string()),
+        }
+    }
 }
 
 /// An invariant that does not hold after recovery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{invariant}: expected {expected}, observed {observed}")]
 pub struct CrashFinding {
     /// The invariant's id, like "I20".
     pub invariant: &'static str,
@@ -135,7 +151,7 @@ pub struct CrashStats {
     pub crash_states_covered: u128,
     /// Recoveries run.
     pub recoveries_run: u64,
-    /// Controls run.
+    /// Controls run: checks of the harness that accuse nobody.
     pub controls_run: u64,
     /// Crash cases of which a bound of [`CrashOptions`] left some images out. If this is not 0,
     /// the result holds within bounds only.
@@ -201,6 +217,7 @@ pub struct CrashChecker {
     ground: Ground,
     memory: Memory,
     controls: Memory,
+    is_base_controlled: bool,
     stats: CrashStats,
 }
 
@@ -219,6 +236,7 @@ impl CrashChecker {
             ground: Ground::new(Arc::new(base), options.tear),
             memory: Memory::new(options.memory_entries_max),
             controls: Memory::new(options.memory_entries_max),
+            is_base_controlled: false,
             stats: CrashStats::default(),
         }
     }
@@ -241,6 +259,7 @@ impl CrashChecker {
         if self.options.mode == CutMode::Off {
             return Ok(());
         }
+        self.control_of_base(recover)?;
         let persistence = Persistence::of(log)?;
         let versions = self.ground.versions(&persistence, 0)?;
         let ground = CrashCase::untouched(&self.ground);
@@ -262,6 +281,48 @@ impl CrashChecker {
         result
     }
 
+    /// Controls the harness by an execution that the caller knows to be right: its image with
+    /// nothing lost must be recovered and pass, and the base image, on which all that it promised
+    /// is lost, must not. Call it before [`CrashChecker::check`], with an execution that does not
+    /// come from the code under suspicion, and that promises something.
+    ///
+    /// # Errors
+    /// That the harness is broken; never a violation.
+    pub fn control_by<R: Recover>(&mut self, log: &Log, recover: &R) -> Result<(), CrashFailure> {
+        self.control_of_base(recover)?;
+        let persistence = Persistence::of(log)?;
+        let versions = self.ground.versions(&persistence, 0)?;
+        let promises = recover.promises(log, &persistence.everything());
+        let base = CrashCase::untouched(&self.ground);
+        let kept = base.without_crash(&persistence, &versions);
+        self.stats.controls_run += 2;
+        let judge = |case| run(recover, &LazyDisk::new(Arc::new(case)), &promises, 0);
+        if let Err(finding) = judge(kept) {
+            let why = format!("the known-good execution fails although nothing is lost: {finding}");
+            return Err(CrashFailure::HarnessBroken(why));
+        }
+        match judge(base) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(CrashFailure::HarnessBroken(
+                "the oracle accepts the base image, on which everything is lost that the \
+                 known-good execution promised"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Runs the control on the base image, once.
+    fn control_of_base<R: Recover>(&mut self, recover: &R) -> Result<(), CrashFailure> {
+        if std::mem::replace(&mut self.is_base_controlled, true) {
+            return Ok(());
+        }
+        let disk = LazyDisk::new(Arc::new(CrashCase::untouched(&self.ground)));
+        let nothing = Log::default();
+        let cut = Persistence::of(&nothing)?.everything();
+        let control = || recover.control_of_base(&disk, &recover.promises(&nothing, &cut));
+        self.run_control("on the base image, to which nothing was written,", control)
+    }
+
     /// Runs the control on the image of an execution without a power cut, once per image.
     fn control<R: Recover>(
         &mut self,
@@ -272,13 +333,20 @@ impl CrashChecker {
         if !self.controls.is_new(case.fingerprint()) {
             return Ok(());
         }
-        self.stats.controls_run += 1;
         let disk = LazyDisk::new(Arc::new(case));
-        let control = || recover.control(&disk, log);
+        self.run_control("without a power cut", || recover.control(&disk, log))
+    }
+
+    fn run_control(
+        &mut self,
+        which: &str,
+        control: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), CrashFailure> {
+        self.stats.controls_run += 1;
         let result = catch_unwind(AssertUnwindSafe(control));
         let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic)));
         result.map_err(|reason| {
-            CrashFailure::HarnessBroken(format!("the control without a power cut fails: {reason}"))
+            CrashFailure::HarnessBroken(format!("the control {which} fails: {reason}"))
         })
     }
 

@@ -188,6 +188,11 @@ impl Persistence {
         }
     }
 
+    /// The cut with all of the log in it.
+    pub fn everything(&self) -> Cut {
+        self.cut(self.largest_without(&vec![true; self.durability.len()]))
+    }
+
     /// The counts of the largest cut without the durability events that are not `inside`.
     fn largest_without(&self, inside: &[bool]) -> Vec<u32> {
         let mut prefix = vec![u32::MAX; self.order.tasks()];

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-type Body = Arc<dyn Fn() + Send + Sync>;
+pub(super) type Body = Arc<dyn Fn() + Send + Sync>;
 
 /// Checks the power cuts of one execution. Answers what was explored so far, too.
 type CheckCuts<'a> = &'a mut dyn FnMut(&Log) -> (Result<(), CrashFailure>, CrashStats);
@@ -49,6 +49,12 @@ impl<'a> Session<'a> {
             violation: None,
             cycle: None,
         }
+    }
+
+    /// A report that the check itself is at fault.
+    pub fn broken(mut self, why: String, crash: CrashStats) -> Report {
+        self.crash = crash;
+        self.report(Verdict::HarnessBroken(why), None, None)
     }
 
     pub fn run(mut self, body: Body) -> Report {

@@ -183,11 +183,11 @@ fn append(disk: &Disk, steps: Steps) {
     };
     write(1, 9);
     if steps.flush_record {
-        disk.flush();
+        disk.flush().expect("it does not fail");
     }
     write(0, 1);
     if steps.flush_count {
-        disk.flush();
+        disk.flush().expect("it does not fail");
     }
     let args = Args::new(&[Arg {
         key: "record",

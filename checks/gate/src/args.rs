@@ -100,6 +100,9 @@ pub struct CheckArgs {
     /// Where to write the counterexample if there is one.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Where to write the order of locks, as a graph for Graphviz with a witness for every edge.
+    #[arg(long, value_name = "FILE.dot")]
+    pub lock_graph: Option<PathBuf>,
 }
 
 /// The arguments of `gate`.

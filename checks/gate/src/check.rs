@@ -18,7 +18,7 @@ use std::fmt::Write;
 /// If the check can not be carried out, or its result can not be written.
 pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let request = args.request()?;
-    for path in args.json.iter().chain(&args.trace) {
+    for path in args.json.iter().chain(&args.trace).chain(&args.lock_graph) {
         output::check_directory(path)?;
     }
     let mut spinner = Spinner::new();
@@ -39,6 +39,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         kept = trace.write(path);
     }
     let trace_file = trace_file.filter(|_| kept.is_ok());
+    let drawn = match &args.lock_graph {
+        Some(path) => output::write_file(path, report.lock_graph.as_bytes()),
+        None => Ok(()),
+    };
     let document = CheckJson::new(&report, trace_file);
     if let Some(path) = &args.json {
         output::write_json(path, &document)?;
@@ -48,6 +52,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     // What was found is worth more than where it could not be kept, so this comes last.
     kept?;
+    drawn?;
     Ok(exit(&report))
 }
 
@@ -148,6 +153,11 @@ fn explored(text: &mut String, document: &CheckJson) {
         let states = count(document.crash_states_covered);
         let recoveries = many(document.recoveries_run, "recovery", "recoveries");
         line("crash states", format!("{states}, covered by {recoveries}"));
+        let mut controls = format!("{} of the harness hold", count(document.controls_run));
+        if document.verdict == "HarnessBroken" {
+            controls = format!("{} of the harness run", count(document.controls_run));
+        }
+        line("controls", controls);
         line("e2fsck", e2fsck(document));
     }
     let wall = seconds(document.wall_s.unwrap_or_default());
@@ -207,6 +217,7 @@ mod tests {
             reached: [("journal replayed", 7)].into(),
             lock_classes: 2,
             lock_edges: 1,
+            lock_graph: "digraph {}".into(),
             wall_s: 3.0,
             cpu_s: 2.5,
             peak_rss_bytes: 3 << 20,

@@ -58,6 +58,12 @@ pub struct CheckJson {
     pub crash_states_covered: u128,
     /// Recoveries run.
     pub recoveries_run: u64,
+    /// Controls of the harness run.
+    #[serde(default)]
+    pub controls_run: u64,
+    /// Crash cases that were not remembered for want of room.
+    #[serde(default)]
+    pub cases_forgotten: u64,
     /// What the external judge saw.
     pub e2fsck: E2fsckJson,
     /// Named interesting states, with the number of executions or recoveries that reached them.
@@ -185,6 +191,8 @@ impl CheckJson {
             crash_cases: crash.crash_cases,
             crash_states_covered: crash.crash_states_covered,
             recoveries_run: crash.recoveries_run,
+            controls_run: crash.controls_run,
+            cases_forgotten: crash.cases_forgotten,
             e2fsck: E2fsckJson {
                 judged: report.e2fsck.judged,
                 cached: report.e2fsck.cached,

@@ -38,6 +38,10 @@ pub fn check(
     let usage = Usage::start();
     refuse_unsupported(request)?;
     let mut session = Session::new(request)?;
+    if let Err(why) = session.control(request) {
+        session.broken = Some(why);
+        return Ok(session.report(request, nothing_explored(), usage));
+    }
     let explored = session.explore(request, progress)?;
     Ok(session.report(request, explored, usage))
 }
@@ -110,6 +114,38 @@ impl Session {
             locks: LockGraph::new(),
             lock_cycle: None,
         })
+    }
+
+    /// Controls the recovery and the oracles by one execution of the correct protocol, which must
+    /// be judged sound with nothing lost, and not with everything lost. Only for a variant: for the
+    /// correct protocol itself it would be circular, and could hide what is wrong with it.
+    fn control(&mut self, request: &Request) -> Result<(), String> {
+        if request.variant.is_none() || request.crash == CutMode::Off {
+            return Ok(());
+        }
+        let no_judge = || String::from("there is no correct protocol to control by");
+        let recovery = Recovery {
+            judge: on_std::recovery::judge(None).ok_or_else(no_judge)?,
+            e2fsck: E2fsck::find(self.base.block_size),
+            unjudged: RefCell::default(),
+        };
+        let body = on_shuttle::runtime::body(&request.scenario, None).ok_or_else(no_judge)?;
+        let options = Options {
+            executions: Some(1),
+            ..options(request)
+        };
+        let mut result = Err("the correct protocol does not run".into());
+        explore::dpor::explore(&options, body, &mut |execution| {
+            result = match execution.outcome {
+                Outcome::Finished => {
+                    let controlled = self.checker.control_by(execution.log, &recovery);
+                    controlled.map_err(|failure| failure.to_string())
+                }
+                _ => Err("the correct protocol does not end well".into()),
+            };
+            ControlFlow::Break(())
+        });
+        result
     }
 
     fn explore(
@@ -230,6 +266,7 @@ impl Session {
         }
         let unjudged = self.recovery.unjudged.into_inner();
         let used = usage.so_far();
+        let lock_graph = self.locks.dot();
         Report {
             request: request.clone(),
             verdict,
@@ -246,10 +283,24 @@ impl Session {
             reached,
             lock_classes: self.locks.locks().count() as u64,
             lock_edges: self.locks.edges().count() as u64,
+            lock_graph,
             wall_s: used.wall_s,
             cpu_s: used.cpu_s,
             peak_rss_bytes: used.peak_rss_bytes,
         }
+    }
+}
+
+/// What is explored where a control fails.
+fn nothing_explored() -> Explored {
+    Explored {
+        executions: 0,
+        sleep_blocked: 0,
+        traces_distinct: None,
+        steps: 0,
+        complete: false,
+        stopped_by: StoppedBy::Observer,
+        finding: None,
     }
 }
 
@@ -333,5 +384,15 @@ impl Recover for Recovery {
             seen.why = Some(why);
         }
         Ok(observations)
+    }
+
+    /// By the correct protocol, whatever the variant: what that can not recover of an image that
+    /// nobody has written to is not the variant's fault, and a variant that can not is caught.
+    fn control_of_base(&self, disk: &LazyDisk, promises: &[Promise]) -> Result<(), String> {
+        let judge = on_std::recovery::judge(None).ok_or("there is no correct protocol")?;
+        match judge(disk, promises, &self.e2fsck) {
+            Ok(_) => Ok(()),
+            Err(finding) => Err(finding.to_string()),
+        }
     }
 }

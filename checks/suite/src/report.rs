@@ -28,6 +28,8 @@ pub struct Report {
     pub lock_classes: u64,
     /// Orders seen between these: one was waited for while another was held.
     pub lock_edges: u64,
+    /// The graph of these orders for Graphviz, with a witness for each.
+    pub lock_graph: String,
     /// Seconds of real time.
     pub wall_s: f64,
     /// Seconds of processor time.

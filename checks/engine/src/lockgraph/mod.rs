@@ -176,7 +176,8 @@ impl LockGraph {
         cycle::find(&self.edges)
     }
 
-    /// The graph for Graphviz: edges that can not block dashed, edges of cycles red.
+    /// The graph for Graphviz, each edge with a witness: edges that can not block dashed, edges of
+    /// cycles red.
     pub fn dot(&self) -> String {
         dot::render(self)
     }

@@ -69,6 +69,12 @@ fn opposite_orders_that_never_meet_are_a_cycle_with_both_witnesses() {
     let dot = graph.dot();
     assert!(dot.starts_with("digraph"), "{dot}");
     assert_eq!(dot.matches("color=red").count(), 2, "{dot}");
+    for witness in [
+        "first holds A (exclusive, ",
+        "second holds B 7 (exclusive, ",
+    ] {
+        assert_eq!(dot.matches(witness).count(), 1, "{dot}");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@
 //! nobody is promised that it does.
 //!
 //! [`crate::Checker::linearizable`] and [`crate::Checker::durably_linearizable`] check scenarios
-//! against a specification; [`linearize`] and [`recoverable`] are for histories made by other
+//! against a specification; [`linearize()`] and [`recoverable`] are for histories made by other
 //! means.
 //!
 //! # Parts

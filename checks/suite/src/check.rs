@@ -2,6 +2,8 @@
 
 use crate::catalogue::Catalogue;
 use crate::e2fsck::E2fsck;
+use crate::on_shuttle::extfs::lock::class;
+use crate::on_std::recovery::Judge;
 use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
@@ -16,7 +18,7 @@ use cutpoint::crash::{
 use cutpoint::explore::random::Method;
 use cutpoint::explore::{self, Execution, Explored, Options, Outcome, StoppedBy};
 use cutpoint::lockgraph::LockGraph;
-use cutpoint_event::{Finding, Log, pending};
+use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -26,6 +28,9 @@ use std::ops::ControlFlow;
 const LOOM_PREEMPTIONS: usize = 1;
 /// Priority changes of probabilistic concurrency testing.
 const PCT_DEPTH: usize = 3;
+
+/// The core's semaphores, whose readers wait behind writers that wait.
+const FAIR_LOCKS: [&Class; 3] = [&class::I_RWSEM, &class::INVALIDATE_LOCK, &class::I_DATA_SEM];
 
 /// Runs a check.
 ///
@@ -111,7 +116,7 @@ impl Session {
             crash: None,
             broken: None,
             reached: BTreeMap::new(),
-            locks: LockGraph::new(),
+            locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
             lock_cycle: None,
         })
     }
@@ -123,13 +128,20 @@ impl Session {
         if request.variant.is_none() || request.crash == CutMode::Off {
             return Ok(());
         }
-        let no_judge = || String::from("there is no correct protocol to control by");
+        match on_std::recovery::judge(None) {
+            Some(judge) => self.control_by(request, judge),
+            None => Err("there is no correct protocol to control by".into()),
+        }
+    }
+
+    fn control_by(&mut self, request: &Request, judge: Judge) -> Result<(), String> {
         let recovery = Recovery {
-            judge: on_std::recovery::judge(None).ok_or_else(no_judge)?,
+            judge,
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
         };
-        let body = on_shuttle::runtime::body(&request.scenario, None).ok_or_else(no_judge)?;
+        let body = on_shuttle::runtime::body(&request.scenario, None);
+        let body = body.ok_or("there is no correct protocol to run")?;
         let options = Options {
             executions: Some(1),
             ..options(request)
@@ -352,7 +364,7 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
 
 /// Recovery under the protocol variant of the execution, and its oracles.
 struct Recovery {
-    judge: on_std::recovery::Judge,
+    judge: Judge,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,
 }
@@ -387,12 +399,57 @@ impl Recover for Recovery {
     }
 
     /// By the correct protocol, whatever the variant: what that can not recover of an image that
-    /// nobody has written to is not the variant's fault, and a variant that can not is caught.
+    /// nobody has written to is not the variant's fault, and a variant that can not is caught. An
+    /// e2fsck of its own keeps the counts of the other to the images of recoveries.
     fn control_of_base(&self, disk: &LazyDisk, promises: &[Promise]) -> Result<(), String> {
         let judge = on_std::recovery::judge(None).ok_or("there is no correct protocol")?;
-        match judge(disk, promises, &self.e2fsck) {
+        match judge(disk, promises, &E2fsck::find(disk.block_size())) {
             Ok(_) => Ok(()),
             Err(finding) => Err(finding.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn controlled_by(judge: Judge) -> Result<(), String> {
+        let request = Request::new("writeback_vs_truncate", Some("wb_lookup_unlocked"));
+        let mut session = Session::new(&request).expect("there is such a variant");
+        let result = session.control_by(&request, judge);
+        assert_eq!(
+            session.checker.stats().recoveries_run,
+            0,
+            "nobody is accused"
+        );
+        result
+    }
+
+    #[test]
+    fn the_correct_protocol_controls_the_harness() {
+        let correct = on_std::recovery::judge(None).expect("the correct protocol");
+        assert_eq!(controlled_by(correct), Ok(()));
+    }
+
+    #[test]
+    fn broken_oracles_are_told_by_the_control() {
+        let accepts: Judge = |_, _, _| Ok((Observations::default(), None));
+        let refuses: Judge = |_, _, _| {
+            Err(CrashFinding {
+                invariant: "I20",
+                expected: "what is never there".into(),
+                observed: "what there is".into(),
+            })
+        };
+        let panics: Judge = |disk, _, _| panic!("{} blocks are too many", disk.blocks());
+        for (judge, words) in [
+            (accepts, "the oracle accepts the base image"),
+            (refuses, "fails although nothing is lost: I20"),
+            (panics, "blocks are too many"),
+        ] {
+            let why = controlled_by(judge).expect_err("it is broken");
+            assert!(why.contains(words), "{why}");
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::crash::MemoryBase;
 use crate::disk::{Disk, Promise};
 use crate::explore::Options;
 use crate::oracle::Specification;
+use cutpoint_event::Class;
 use cutpoint_event::pending::Granularity;
 use session::Session;
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub struct Checker {
     name: String,
     options: Options,
     lock_order: bool,
+    fair_locks: Vec<&'static str>,
     traces_in: Option<PathBuf>,
     replay: Option<PathBuf>,
 }
@@ -70,6 +72,7 @@ impl Checker {
                 ..Options::default()
             },
             lock_order: true,
+            fair_locks: Vec::new(),
             traces_in: None,
             replay: None,
         }
@@ -110,6 +113,15 @@ impl Checker {
     /// unless this says no.
     pub fn lock_order(mut self, is_checked: bool) -> Checker {
         self.lock_order = is_checked;
+        self
+    }
+
+    /// Says that the reader-writer locks of these classes are fair where the code really runs, so
+    /// that a reader waits behind a writer that waits: a share taken under another, or twice, is
+    /// then part of the order of locks too. Those of [`crate::rt`] are not fair themselves.
+    pub fn fair_locks(mut self, classes: &[&'static Class]) -> Checker {
+        self.fair_locks
+            .extend(classes.iter().map(|class| class.name));
         self
     }
 

@@ -43,7 +43,7 @@ impl<'a> Session<'a> {
         Session {
             checker,
             cuts,
-            locks: LockGraph::new(),
+            locks: LockGraph::with_fair(checker.fair_locks.iter().copied()),
             crash: CrashStats::default(),
             broken: None,
             violation: None,

@@ -17,7 +17,15 @@ static WRITEBACK: Class = Class::unranked("writeback");
 
 /// The graph of every execution, all of which must end well unless `deadlocks`.
 fn graph(deadlocks: bool, body: impl Fn() + Send + Sync + 'static) -> LockGraph {
-    let mut graph = LockGraph::new();
+    explored(LockGraph::new(), deadlocks, body)
+}
+
+/// The same, added to a graph.
+fn explored(
+    mut graph: LockGraph,
+    deadlocks: bool,
+    body: impl Fn() + Send + Sync + 'static,
+) -> LockGraph {
     let options = Options {
         past_findings: true,
         ..Options::default()
@@ -137,6 +145,64 @@ fn shares_do_not_wait_for_shares() {
     );
     assert_eq!(graph.dot().matches("style=dashed").count(), 2);
     assert_eq!(graph.cycles(), []);
+}
+
+/// Two shares in opposite orders, or one twice, by tasks that never overlap; perhaps writers.
+fn shares(is_fair: bool, twice: bool, writes: bool) -> LockGraph {
+    let classes = ["A", "B"].into_iter().filter(|_| is_fair);
+    let graph = LockGraph::with_fair(classes);
+    explored(graph, false, move || {
+        let lock = |class| Arc::new(RwLock::named(class, Key::One(1), ()));
+        let (a, b) = (lock(&A), lock(&B));
+        let shared = |first: &Arc<RwLock<()>>, second: &Arc<RwLock<()>>| {
+            let (first, second) = (first.clone(), second.clone());
+            move || {
+                let _first = first.read();
+                let _second = second.read();
+            }
+        };
+        if twice {
+            spawn("first", shared(&a, &a)).join();
+        } else {
+            spawn("first", shared(&a, &b)).join();
+            spawn("second", shared(&b, &a)).join();
+        }
+        if writes {
+            spawn("writer", move || {
+                drop(a.write());
+                drop(b.write());
+            })
+            .join();
+        }
+    })
+}
+
+#[test]
+fn readers_of_a_fair_lock_queue_behind_its_writers() {
+    let cycle = |twice| {
+        let cycles = shares(true, twice, true).cycles();
+        assert_eq!(cycles.len(), 1, "{cycles:?}");
+        cycles[0].to_string()
+    };
+    let told = cycle(false);
+    let nodes = "A -> queue of B -> B -> queue of A -> A: ";
+    assert!(told.starts_with(nodes), "{told}");
+    assert!(
+        told.contains("writer holds the queue of A 1 (exclusive, "),
+        "{told}"
+    );
+    let told = cycle(true);
+    let nodes = "A 1 -> queue of A 1 -> A 1: first holds A 1 (shared, ";
+    assert!(told.starts_with(nodes), "{told}");
+}
+
+#[test]
+fn readers_wait_for_nobody_without_fairness_or_without_writers() {
+    for twice in [false, true] {
+        for (is_fair, writes) in [(false, true), (true, false), (false, false)] {
+            assert_eq!(shares(is_fair, twice, writes).cycles(), []);
+        }
+    }
 }
 
 #[test]

@@ -27,8 +27,10 @@
 //! # What is not seen
 //! Who would wake a condition or a parked task, or put work on a list, is not known in advance, so
 //! these waits are no edges: any task named as the waker would be a guess, and a guess accuses
-//! correct code. Nor are joins: what a task takes before it is joined is mostly ordered before the
-//! joiner's own locks by other means than locks. Tries wait for nobody, but what they take is held. At least one execution must have got past a wait for it to be known.
+//! correct code. Nor are joins: a task that takes a lock, tells its joiner so, and is then joined
+//! under that lock is correct, and the order of locks alone does not tell that from a deadlock.
+//! (Executions that do deadlock so are found by the explorer.) Tries wait for nobody, but what they
+//! take is held. At least one execution must have got past a wait for it to be known.
 //!
 //! # Memory
 //! One witness for every edge, mode and set of locks held that is not a superset of another: it

@@ -20,6 +20,62 @@
 //! against a specification; [`linearize()`] and [`recoverable`] are for histories made by other
 //! means.
 //!
+//! ```
+//! use cutpoint::crash::MemoryBase;
+//! use cutpoint::disk::Disk;
+//! use cutpoint::oracle::Specification;
+//!
+//! /// One byte, which every call overwrites.
+//! struct Register;
+//!
+//! impl Specification for Register {
+//!     type State = u8;
+//!     type Call = u8;
+//!     type Return = ();
+//!
+//!     fn initial(&self) -> u8 {
+//!         0
+//!     }
+//!
+//!     fn apply(&self, byte: &mut u8, new: &u8) {
+//!         *byte = *new;
+//!     }
+//! }
+//!
+//! let recover = |disk: &Disk| match disk.read(0) {
+//!     Ok(block) => Ok(block[0]),
+//!     Err(error) => Err(error.to_string()),
+//! };
+//! let checker = |name| {
+//!     let base = MemoryBase::zeroed(16, 1);
+//!     cutpoint::Checker::new(name).durably_linearizable(Register, base, recover)
+//! };
+//! checker("register").check(|disk, register| {
+//!     for byte in [1, 2] {
+//!         let stored = register.try_call_durably(byte, || {
+//!             disk.write(0, &[byte; 16])?;
+//!             disk.flush()
+//!         });
+//!         stored.expect("the disk does not fail");
+//!     }
+//! });
+//! # let directory = std::env::temp_dir().join("cutpoint-doctest");
+//! # let checker = |name| {
+//! #     let base = MemoryBase::zeroed(16, 1);
+//! #     let checker = cutpoint::Checker::new(name).traces_in(&directory);
+//! #     checker.durably_linearizable(Register, base, recover)
+//! # };
+//! let report = checker("register in the cache").run(|disk, register| {
+//!     let stored = register.try_call_durably(1, || disk.write(0, &[1; 16]));
+//!     stored.expect("the disk does not fail");
+//! });
+//! assert!(report.to_string().contains("expected 1, observed 0"), "{report}");
+//! ```
+//!
+//! Calls should be told apart by what they store. One power cut is tried for several that permit
+//! the same images (see [`crate::crash`]), and an image that holds what an earlier call stored can
+//! pass for a later one's if both stored the same.
+//!
 //! # Parts
 //!
 //! - [`specification`]: what calls do one at a time.

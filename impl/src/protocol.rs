@@ -11,7 +11,7 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::{self, Handle, JournalSteps};
 use crate::units::Lblk;
-use crate::{completion, orphan, writeback};
+use crate::{completion, orphan, punch_hole, writeback};
 use std::ops::Range;
 
 /// The steps of the protocols above the journal.
@@ -51,7 +51,21 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         completion::update_disksize(fs, handle, inode, end)
     }
 
-    /// Puts an inode that is about to be truncated on the orphan list.
+    /// Before a punch drops dirty folios: raises the size on disk to the punched range's end, `end`
+    /// bytes, as far as the file reaches.
+    ///
+    /// # Errors
+    /// As [`punch_hole::update_disksize_before_punch`].
+    fn update_disksize_before_punch<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        end: u64,
+    ) -> Result<(), FsError> {
+        punch_hole::update_disksize_before_punch(fs, inode, end)
+    }
+
+    /// Puts an inode that is about to be truncated, or has lost its name, on the orphan
+    /// list.
     ///
     /// # Errors
     /// As [`orphan::add`].

@@ -146,10 +146,24 @@ fn operation() -> impl Strategy<Value = Op> {
     let len = prop_oneof![2 => 0_usize..300, 2 => 1_usize..LEN_MAX, 1 => Just(1024_usize)];
     let size = prop_oneof![1 => Just(0_u64), 6 => offset.clone()];
     let write = (file.clone(), offset.clone(), len.clone());
+    let range = (
+        file.clone(),
+        offset.clone(),
+        len.clone().prop_map(|len| len as u64),
+        any::<bool>(),
+    );
     prop_oneof![
         3 => file.clone().prop_map(|file| Op::Create { file }),
-        10 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        12 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
         4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
+        3 => (file.clone(), offset.clone()).prop_map(|(file, size)| Op::Extend { file, size }),
+        3 => range.clone().prop_map(|(file, offset, len, _)| Op::Punch { file, offset, len }),
+        3 => range.clone().prop_map(|(file, offset, len, keep)| {
+            Op::ZeroRange { file, offset, len, keep }
+        }),
+        3 => range.prop_map(|(file, offset, len, keep)| Op::Fallocate { file, offset, len, keep }),
+        1 => file.clone().prop_map(|file| Op::Unlink { file }),
+        1 => file.clone().prop_map(|file| Op::Close { file }),
         3 => (file.clone(), offset, len).prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
         2 => file.clone().prop_map(|file| Op::Fsync { file }),
         3 => (file, any::<bool>()).prop_map(|(file, wait)| Op::Writeback { file, wait }),

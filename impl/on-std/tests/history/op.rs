@@ -19,6 +19,28 @@ pub enum Op {
     },
     /// Makes the file end at `size`, if it is longer.
     Truncate { file: usize, size: u64 },
+    /// Makes the file end at `size`, if it is shorter.
+    Extend { file: usize, size: u64 },
+    /// Punches a hole.
+    Punch { file: usize, offset: u64, len: u64 },
+    /// Zeroes a range; unless `keep`, the file reaches to its end then.
+    ZeroRange {
+        file: usize,
+        offset: u64,
+        len: u64,
+        keep: bool,
+    },
+    /// Allocates a range; unless `keep`, the file reaches to its end then.
+    Fallocate {
+        file: usize,
+        offset: u64,
+        len: u64,
+        keep: bool,
+    },
+    /// Removes the file's name. The file stays open.
+    Unlink { file: usize },
+    /// Closes the file, and opens it again if it still has a name.
+    Close { file: usize },
     /// Reads, and compares with the reference.
     Read {
         file: usize,
@@ -39,6 +61,32 @@ pub enum Op {
     Remount,
     /// Makes everything durable and mounts again without unmounting, so that the log is replayed.
     RemountDirty,
+}
+
+impl Op {
+    /// Whether it may run out of space.
+    pub fn allocates(&self) -> bool {
+        matches!(self, Op::ZeroRange { .. } | Op::Fallocate { .. })
+    }
+
+    /// The file that it works on, if it is one.
+    pub fn file(&self) -> Option<usize> {
+        match *self {
+            Op::Create { file }
+            | Op::Write { file, .. }
+            | Op::Truncate { file, .. }
+            | Op::Extend { file, .. }
+            | Op::Punch { file, .. }
+            | Op::ZeroRange { file, .. }
+            | Op::Fallocate { file, .. }
+            | Op::Unlink { file }
+            | Op::Close { file }
+            | Op::Read { file, .. }
+            | Op::Fsync { file }
+            | Op::Writeback { file, .. } => Some(file),
+            Op::Commit | Op::Checkpoint | Op::StepIo | Op::Remount | Op::RemountDirty => None,
+        }
+    }
 }
 
 /// A history as the source of a test that plays it.

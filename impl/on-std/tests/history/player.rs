@@ -4,12 +4,16 @@ use super::model::{self, Model};
 use super::op::{FILES, Op};
 use extfs_std::device::Device;
 use extfs_std::error::FsError;
+use extfs_std::fallocate::{self, SizeMode};
 use extfs_std::fs::Filesystem;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
 use extfs_std::units::{BLOCK_SIZE, Lblk};
-use extfs_std::{directory, fsync, read, truncate, write, writeback};
+use extfs_std::{
+    directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
+    zero_range,
+};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,59 +63,101 @@ impl<D: Device> Player<D> {
     }
 
     fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
-        let failed = |error: FsError| format!("fails: {error}");
-        match *op {
+        let outcome = match *op {
             Op::Create { file } => return self.create(index, op, file),
+            Op::Unlink { file } if !self.model.is_linked(file) => return Ok(()),
+            Op::Unlink { file } => unlink::unlink(&self.fs, &name(file)),
+            Op::Close { file } => return self.close(index, op, file),
             Op::Write { file, offset, len } => return self.write(index, op, file, offset, len),
             Op::Read { file, offset, len } => return self.check_content(file, offset, len),
-            Op::Truncate { file, size } => {
-                if let Some(inode) = &self.open[file] {
-                    truncate::truncate_down(&self.fs, inode, size).map_err(failed)?;
-                }
-            }
-            Op::Fsync { file } => {
-                if let Some(inode) = &self.open[file] {
-                    fsync::fsync(&self.fs, inode).map_err(failed)?;
-                }
-            }
-            Op::Writeback { file, wait } => {
-                if let Some(inode) = &self.open[file] {
-                    writeback::writepages(&self.fs, inode, ALL, wait).map_err(failed)?;
-                }
-            }
-            Op::Commit => {
-                let committed = self.fs.journal().commit_once();
-                committed.map_err(|error| failed(error.into()))?;
-            }
-            Op::Checkpoint => {
-                let emptied = self.fs.journal().checkpoint_all();
-                emptied.map_err(|error| failed(error.into()))?;
-            }
+            Op::Commit => self
+                .fs
+                .journal()
+                .commit_once()
+                .map(drop)
+                .map_err(FsError::from),
+            Op::Checkpoint => self.fs.journal().checkpoint_all().map_err(FsError::from),
             Op::StepIo => {
                 self.fs.step_io();
+                Ok(())
             }
-            Op::Remount => {
-                self.fs.unmount().map_err(failed)?;
-                self.mount_again()?;
-            }
-            Op::RemountDirty => {
-                self.fs.sync().map_err(failed)?;
-                self.mount_again()?;
-            }
+            Op::Remount | Op::RemountDirty => return self.remount(index, op),
+            _ => match op.file().and_then(|file| self.open[file].clone()) {
+                Some(inode) => self.step_file(&inode, op),
+                None => return Ok(()),
+            },
+        };
+        match outcome {
+            Ok(()) => self.model.apply(index, op),
+            // What could not be allocated leaves sizes and contents as they were.
+            Err(FsError::NoSpace) if op.allocates() => {}
+            Err(error) => return Err(format!("fails: {error}")),
         }
+        Ok(())
+    }
+
+    /// The operations on one file of which the outcome says everything.
+    fn step_file(&self, inode: &Arc<Inode>, op: &Op) -> Result<(), FsError> {
+        let mode = |keep| {
+            if keep {
+                SizeMode::Keep
+            } else {
+                SizeMode::Extend
+            }
+        };
+        match *op {
+            Op::Truncate { size, .. } => truncate::truncate_down(&self.fs, inode, size),
+            Op::Extend { size, .. } => setattr::truncate_up(&self.fs, inode, size),
+            Op::Punch { offset, len, .. } => punch_hole::punch_hole(&self.fs, inode, offset, len),
+            Op::ZeroRange {
+                offset, len, keep, ..
+            } => zero_range::zero_range(&self.fs, inode, offset, len, mode(keep)),
+            Op::Fallocate {
+                offset, len, keep, ..
+            } => fallocate::fallocate(&self.fs, inode, offset, len, mode(keep)),
+            Op::Fsync { .. } => fsync::fsync(&self.fs, inode),
+            Op::Writeback { wait, .. } => writeback::writepages(&self.fs, inode, ALL, wait),
+            _ => Ok(()),
+        }
+    }
+
+    fn remount(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        let outcome = match op {
+            Op::Remount => self.fs.unmount(),
+            _ => self.fs.sync(),
+        };
+        outcome.map_err(|error| format!("fails: {error}"))?;
         self.model.apply(index, op);
+        self.mount_again()
+    }
+
+    fn close(&mut self, index: usize, op: &Op, file: usize) -> Result<(), String> {
+        let Some(inode) = self.open[file].take() else {
+            return Ok(());
+        };
+        let failed = |error: FsError| format!("closing fails: {error}");
+        evict::iput(&self.fs, &inode).map_err(failed)?;
+        self.model.apply(index, op);
+        if self.model.is_linked(file) {
+            self.open[file] = Some(directory::lookup(&self.fs, &name(file)).map_err(failed)?);
+        }
         Ok(())
     }
 
     fn create(&mut self, index: usize, op: &Op, file: usize) -> Result<(), String> {
+        let exists = self.model.is_linked(file);
+        if !exists {
+            // An unlinked file of that number makes room for the new one.
+            self.close(index, &Op::Close { file }, file)?;
+        }
         match directory::create(&self.fs, &name(file)) {
-            Ok(inode) if self.model.files[file].is_none() => {
+            Ok(inode) if !exists => {
                 self.open[file] = Some(inode);
                 self.model.apply(index, op);
                 Ok(())
             }
-            Err(FsError::Exists) if self.model.files[file].is_some() => Ok(()),
-            Err(FsError::NoSpace) if self.model.files[file].is_none() => Ok(()),
+            Err(FsError::Exists) if exists => Ok(()),
+            Err(FsError::NoSpace) if !exists => Ok(()),
             outcome => Err(format!("answers {:?}", outcome.map(|inode| inode.ino))),
         }
     }
@@ -145,9 +191,9 @@ impl<D: Device> Player<D> {
         let ends = std::iter::once(0).chain((first..bytes.len()).step_by(BLOCK_SIZE));
         for end in ends {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
-            model::write(&mut expected, offset, &bytes[..end]);
-            if expected == found {
-                self.model.files[file] = Some(found);
+            model::write(&mut expected.bytes, offset, &bytes[..end]);
+            if expected.bytes == found {
+                self.model.files[file] = Some(expected);
                 return Ok(());
             }
         }
@@ -181,9 +227,7 @@ impl<D: Device> Player<D> {
 
     fn check_sizes(&self) -> Result<(), String> {
         for file in 0..FILES {
-            let expected = self.model.files[file]
-                .as_ref()
-                .map(|bytes| bytes.len() as u64);
+            let expected = self.model.content(file).map(|bytes| bytes.len() as u64);
             let found = self.open[file].as_ref().map(|inode| inode.size.get());
             if expected != found {
                 return Err(format!(
@@ -207,7 +251,7 @@ impl<D: Device> Player<D> {
     }
 
     fn check_content(&self, file: usize, offset: u64, len: usize) -> Result<(), String> {
-        let (Some(inode), Some(expected)) = (&self.open[file], &self.model.files[file]) else {
+        let (Some(inode), Some(expected)) = (&self.open[file], self.model.content(file)) else {
             return Ok(());
         };
         let found = read::read(&self.fs, inode, offset, len)
@@ -242,12 +286,13 @@ impl<D: Device> Player<D> {
     ///
     /// # Errors
     /// The first difference, or why it does not unmount.
-    pub fn finish(self) -> Result<(), String> {
+    pub fn finish(mut self) -> Result<(), String> {
         self.check_contents()?;
         self.check_invariants()?;
         self.fs
             .unmount()
             .map_err(|error| format!("unmounting fails: {error}"))?;
+        self.model.apply(usize::MAX, &Op::Remount);
         let mut again = Player::mount(self.device, self.options)?;
         again.model = self.model;
         again.mount_again()?;

@@ -17,6 +17,10 @@ use rt::sync::Arc;
 /// Every block of a file.
 const ALL: std::ops::Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
+/// Credits for deleting an inode: what removing its extents and leaving the orphan list take, and the
+/// inode bitmap.
+const DELETE_CREDITS: u32 = orphan::CREDITS + allocate::CREDITS + 1;
+
 /// Closes a file. If it has no name any more, and nobody else has it open, it is deleted.
 ///
 /// # Locking
@@ -57,7 +61,7 @@ pub fn delete<D: Device, P: Protocol>(
     drop_folios(fs, inode);
     // Before the number is free, or this might drop its next owner.
     fs.inodes.with(|inodes| inodes.remove(&inode.ino));
-    let mut handle = fs.start_handle(orphan::CREDITS + 2 * allocate::CREDITS)?;
+    let mut handle = fs.start_handle(DELETE_CREDITS)?;
     {
         let mut data = inode.lock_data();
         trace::step("delete inode", || args([("ino", inode.ino.0.into())]));

@@ -30,10 +30,14 @@ pub fn fsync<D: Device, P: Protocol>(
     inode: &Arc<Inode>,
 ) -> Result<(), FsError> {
     write_and_wait(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
-    match inode.sync_tid() {
+    let has_flushed = match inode.sync_tid() {
         Some(tid) => fs.journal().wait_commit(tid)?,
-        // Nothing of the inode changed, but its data may still be in the volatile cache.
-        None => fs.device().flush()?,
+        None => false,
+    };
+    if !has_flushed {
+        // Nothing of the inode had to be committed, or somebody else did that, but data written in
+        // place may still be in the volatile cache.
+        fs.device().flush()?;
     }
     rt::acknowledged("fsync", || {
         args([

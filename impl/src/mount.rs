@@ -266,7 +266,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             evict::delete(self, &inode)?;
             return Ok(true);
         }
-        let mut handle = self.start_handle(orphan::CREDITS + 2 * allocate::CREDITS)?;
+        let mut handle = self.start_handle(orphan::CREDITS + allocate::CREDITS)?;
         let mut data = inode.lock_data();
         let keep = Lblk::round_up(inode.disksize.get());
         remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;

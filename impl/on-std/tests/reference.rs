@@ -10,8 +10,8 @@ use cutpoint_event::log;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
-use history::op::{FILES, as_test};
-use history::{Op, Player};
+use history::op::FILES;
+use history::{Model, Op, Player};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use std::cell::Cell;
@@ -58,18 +58,32 @@ fn check(
         ..MountOptions::default()
     };
     log::start();
-    let outcome = Player::mount(device.clone(), options).and_then(|mut player| {
-        ops.iter()
-            .enumerate()
-            .try_for_each(|(index, op)| player.play(index, op))?;
-        player.finish()
-    });
+    let outcome = Player::mount(device.clone(), options, Model::default()).and_then(
+        |mut player: Player<_>| {
+            ops.iter()
+                .enumerate()
+                .try_for_each(|(index, op)| player.play(index, op))?;
+            player.finish()
+        },
+    );
     let found = log::finish().findings;
     outcome?;
     if let Some(finding) = found.first() {
         return Err(format!("{finding:?}"));
     }
     e2fsck.judge(&device.snapshot())
+}
+
+/// A history as the source of a test that plays it.
+fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
+    let lines: String = ops
+        .iter()
+        .map(|op| format!("        Op::{op:?},\n"))
+        .collect();
+    format!(
+        "#[test]\nfn a_history_that_failed() {{\n    replay({blocks_per_folio}, {free_blocks}, &[\n\
+         {lines}    ]);\n}}\n"
+    )
 }
 
 /// Plays one history: what a printed test calls.

@@ -4,5 +4,6 @@ pub mod model;
 pub mod op;
 pub mod player;
 
+pub use model::Model;
 pub use op::Op;
 pub use player::Player;

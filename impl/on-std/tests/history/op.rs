@@ -1,7 +1,5 @@
 //! The operations of a history.
 
-use std::fmt::Write;
-
 /// Files that a history works on.
 pub const FILES: usize = 3;
 
@@ -87,14 +85,4 @@ impl Op {
             Op::Commit | Op::Checkpoint | Op::StepIo | Op::Remount | Op::RemountDirty => None,
         }
     }
-}
-
-/// A history as the source of a test that plays it.
-pub fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
-    let mut text = String::from("#[test]\nfn a_history_that_failed() {\n");
-    let _ = writeln!(text, "    replay({blocks_per_folio}, {free_blocks}, &[");
-    for op in ops {
-        let _ = writeln!(text, "        Op::{op:?},");
-    }
-    text + "    ]);\n}\n"
 }

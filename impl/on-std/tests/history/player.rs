@@ -9,6 +9,7 @@ use extfs_std::fs::Filesystem;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
+use extfs_std::protocol::{Correct, Protocol};
 use extfs_std::units::{BLOCK_SIZE, Lblk};
 use extfs_std::{
     directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
@@ -21,10 +22,10 @@ use std::sync::Arc;
 const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
 /// A file system and what it must hold.
-pub struct Player<D: Device> {
+pub struct Player<D: Device, P: Protocol = Correct> {
     device: Arc<D>,
     options: MountOptions,
-    fs: Filesystem<D>,
+    fs: Filesystem<D, P>,
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
@@ -35,20 +36,28 @@ pub fn name(file: usize) -> Vec<u8> {
     format!("file {file}").into_bytes()
 }
 
-impl<D: Device> Player<D> {
-    /// Mounts a device that holds an empty file system.
+impl<D: Device, P: Protocol> Player<D, P> {
+    /// Mounts a device that holds what `model` says, and opens its files.
     ///
     /// # Errors
-    /// Why it does not mount.
-    pub fn mount(device: Arc<D>, options: MountOptions) -> Result<Player<D>, String> {
-        let (fs, _) = Filesystem::mount(device.clone(), options).map_err(|e| e.to_string())?;
-        Ok(Player {
+    /// Why it does not mount, or that other files are there.
+    pub fn mount(
+        device: Arc<D>,
+        options: MountOptions,
+        model: Model,
+    ) -> Result<Player<D, P>, String> {
+        let (fs, _) =
+            Filesystem::mount_with_protocol(device.clone(), options).map_err(|e| e.to_string())?;
+        let open = Default::default();
+        let mut player = Player {
             device,
             options,
             fs,
-            open: Default::default(),
-            model: Model::default(),
-        })
+            open,
+            model,
+        };
+        player.open_files()?;
+        Ok(player)
     }
 
     /// Plays operation number `index` on both, and compares sizes and invariants.
@@ -202,9 +211,13 @@ impl<D: Device> Player<D> {
 
     fn mount_again(&mut self) -> Result<(), String> {
         self.open = Default::default();
-        let (fs, _) = Filesystem::mount(self.device.clone(), self.options)
+        let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
             .map_err(|error| format!("mounting again fails: {error}"))?;
         self.fs = fs;
+        self.open_files()
+    }
+
+    fn open_files(&mut self) -> Result<(), String> {
         for file in 0..FILES {
             self.open[file] = match directory::lookup(&self.fs, &name(file)) {
                 Ok(inode) => Some(inode),
@@ -293,9 +306,7 @@ impl<D: Device> Player<D> {
             .unmount()
             .map_err(|error| format!("unmounting fails: {error}"))?;
         self.model.apply(usize::MAX, &Op::Remount);
-        let mut again = Player::mount(self.device, self.options)?;
-        again.model = self.model;
-        again.mount_again()?;
+        let again = Player::<D, P>::mount(self.device, self.options, self.model)?;
         again.check_contents()?;
         again
             .fs

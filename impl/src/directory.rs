@@ -104,7 +104,8 @@ pub(crate) fn store<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Exists`], [`FsError::InvalidName`], [`FsError::DirectoryFull`], [`FsError::NoSpace`]
-/// for the blocks that its extent tree may need, [`FsError::NoInodes`], [`FsError::Journal`], [`FsError::Format`], [`FsError::Device`].
+/// for the blocks that its extent tree may need, [`FsError::NoInodes`], [`FsError::Journal`],
+/// [`FsError::Format`], [`FsError::Device`].
 pub fn create<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     name: &[u8],

@@ -17,8 +17,8 @@ use rt::sync::Arc;
 /// Every block of a file.
 const ALL: std::ops::Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
-/// Credits for deleting an inode: what removing its extents and leaving the orphan list take, and the
-/// inode bitmap.
+/// Credits for deleting an inode: what removing its extents and leaving the orphan list take, and
+/// the inode bitmap.
 const DELETE_CREDITS: u32 = orphan::CREDITS + allocate::CREDITS + 1;
 
 /// Closes a file. If it has no name any more, and nobody else has it open, it is deleted.

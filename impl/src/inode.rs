@@ -26,7 +26,7 @@ pub struct Inode {
     pub invalidate_lock: RwSem<()>,
     /// The end of the file as callers see it. [writer: `i_rwsem` and a folio lock]
     pub size: LocklessSize,
-    /// The end of the file that the next inode write puts on disk. \[`i_data_sem`\]
+    /// The end of the file that the next inode write puts on disk. Protected by `i_data_sem`.
     pub disksize: LocklessSize,
     data: RwSem<InodeData>,
     status: SpinLock<StatusTree>,

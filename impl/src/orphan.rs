@@ -23,7 +23,7 @@ use crate::units::Ino;
 /// before it.
 pub const CREDITS: u32 = 3;
 
-/// The list in memory, newest first. \[`s_orphan_lock`\]
+/// The list in memory, newest first. Protected by `s_orphan_lock`.
 #[derive(Debug, Default)]
 pub struct OrphanList {
     members: Vec<Ino>,

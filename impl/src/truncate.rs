@@ -65,8 +65,8 @@ fn set_sizes<D: Device, P: Protocol>(
     fs.mark_inode_dirty(&mut handle, inode, &data)
 }
 
-/// Drops the folios of a range of blocks, waiting for the writeback of each. Of a folio that lies in
-/// the range in part, that part is forgotten.
+/// Drops the folios of a range of blocks, waiting for the writeback of each. Of a folio that lies
+/// in the range in part, that part is forgotten.
 ///
 /// # Locking
 /// Requires: `i_rwsem` and `invalidate_lock`, both exclusive. Takes: one folio lock at a time, and

@@ -17,8 +17,8 @@ use crate::trace;
 /// Credits for removing a name: the directory block, and what the orphan list takes.
 const CREDITS: u32 = 1 + orphan::CREDITS;
 
-/// Removes the name of a file in the root directory. If nobody has the file open it is deleted, else
-/// by who closes it last.
+/// Removes the name of a file in the root directory. If nobody has the file open it is deleted,
+/// else by who closes it last.
 ///
 /// # Locking
 /// Takes: the directory lock, then `i_rwsem` of the file, then a handle. What deleting the file

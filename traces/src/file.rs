@@ -14,10 +14,10 @@ const NAMES_MAX: u32 = 64;
 /// Lets `fill` write the new content of the file at `path`, then puts it in place. If anything
 /// fails, the file is as it was. What is not a regular file (a pipe, a terminal) is written to
 /// directly, as there is nothing to replace.
-pub(crate) fn replace(
-    path: &Path,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+///
+/// # Errors
+/// The first error of the operating system or of `fill`.
+pub fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return fill(&mut OpenOptions::new().write(true).open(path)?);
     }
@@ -62,7 +62,7 @@ fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
 }
 
 /// An error of [`replace`], with advice where there is some.
-pub(crate) fn explain(error: &io::Error) -> String {
+pub fn explain(error: &io::Error) -> String {
     let advice = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             ": free some space, or write it elsewhere"

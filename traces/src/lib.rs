@@ -11,7 +11,7 @@
 //! refuse what is not a consistent trace, and every view checks a trace that was built by hand in
 //! the same way before it looks at it.
 
-mod file;
+pub mod file;
 pub mod format;
 mod order;
 mod read;

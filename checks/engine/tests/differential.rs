@@ -10,6 +10,11 @@ use program::Instruction::{AwaitSome, Counted};
 use program::{Numbers, Program};
 use rt_shuttle::sync::{Arc, Mutex, RwLock};
 use rt_shuttle::thread::spawn;
+use rt_shuttle::{Class, Key, Object, Op, choose, op};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
+static ARRIVAL: Class = Class::unranked("not arrived");
 
 const PROGRAMS: u64 = 1_500;
 const INTERLEAVINGS_MAX: f64 = 1_000.0;
@@ -91,6 +96,79 @@ fn waiters_of_executions_that_end_asleep_are_not_forgotten() {
     let (_, reduced) = traces_of(Explorer::Dpor(Mistake::None), &program.body());
     assert_eq!(all.len(), 31);
     assert_eq!(all, reduced);
+}
+
+/// The operation of a task can go earlier only together with the creation of the task.
+#[test]
+fn tasks_that_are_created_late_can_go_early() {
+    let body: common::Body = Arc::new(|| {
+        let mutexes = Arc::new((Mutex::new(0), Mutex::new(0)));
+        let first = spawn(NAMES[1], {
+            let mutexes = mutexes.clone();
+            move || {
+                *mutexes.0.lock() += 1;
+                *mutexes.1.lock() += 1;
+            }
+        });
+        *mutexes.1.lock() += 1;
+        let second = spawn(NAMES[2], {
+            let mutexes = mutexes.clone();
+            move || *mutexes.0.lock() += 1
+        });
+        *mutexes.1.lock() += 1;
+        first.join();
+        second.join();
+    });
+    let (_, all) = traces_of(Explorer::Naive, &body);
+    let (explored, reduced) = traces_of(Explorer::Dpor(Mistake::None), &body);
+    assert_eq!(all, reduced);
+    assert_eq!(explored.executions, all.len() as u64);
+    assert_eq!(all.len(), 5);
+}
+
+/// A lock is kept from a writer by two readers who wait for each other: the writer can go before
+/// both of them or after both, but not before one of them only.
+#[test]
+fn a_writer_goes_before_readers_who_wait_for_each_other() {
+    let body: common::Body = Arc::new(readers_who_wait_for_each_other);
+    let (_, all) = traces_of(Explorer::Naive, &body);
+    let (explored, reduced) = traces_of(Explorer::Dpor(Mistake::None), &body);
+    assert_eq!(all.len(), 4);
+    assert_eq!(all, reduced);
+    assert_eq!(explored.finding.map(|found| found.findings), None);
+    // Whoever tried once to go between the readers knows better after the other value is chosen.
+    assert_eq!(explored.executions, 5);
+}
+
+fn readers_who_wait_for_each_other() {
+    let raised = |key| {
+        let object = Object::new(&ARRIVAL, Key::One(key));
+        (object, AtomicBool::new(true))
+    };
+    let world = Arc::new((RwLock::new(()), [raised(0), raised(1)]));
+    let meet = |world: &(RwLock<()>, [(Object, AtomicBool); 2]), me: usize| {
+        let guard = world.0.read();
+        let (object, flag) = &world.1[me];
+        op(object, Op::FlagClear, || true, || flag.store(false, SeqCst));
+        let (object, flag) = &world.1[1 - me];
+        op(object, Op::FlagAwait, || !flag.load(SeqCst), || ());
+        drop(guard);
+    };
+    let reader = spawn(NAMES[1], {
+        let world = world.clone();
+        move || meet(&world, 1)
+    });
+    let writer = spawn(NAMES[2], {
+        let world = world.clone();
+        move || drop(world.0.write())
+    });
+    let chooser = spawn(NAMES[3], || {
+        choose("anything", 2);
+    });
+    meet(&world, 0);
+    reader.join();
+    writer.join();
+    chooser.join();
 }
 
 /// Two tasks that race for a mutex before and after they share a lock.

@@ -1,2 +1,60 @@
-//! The cutpoint command line.
-fn main() {}
+//! The cutpoint command line: parses the arguments and hands them to the command.
+//!
+//! One file per command. What commands share: [`exit`] has the exit codes, [`output`] writes
+//! texts and files, [`json`] has the documents for programs, [`suite`] is the way to the checks.
+
+use clap::Parser;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+mod args;
+mod exit;
+
+mod check;
+mod gate;
+mod list;
+mod model;
+mod replay;
+mod show;
+
+mod json;
+mod numbers;
+mod output;
+mod spinner;
+mod suite;
+mod workspace;
+
+use args::{Cli, Command, ModelCommand};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody may be listening any more, and there is nobody else to tell.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+        }
+    };
+    // A panic is a mistake of the harness. The panic message is on the standard error already.
+    let exit = catch_unwind(AssertUnwindSafe(|| run(cli))).unwrap_or_else(|_| {
+        output::complain("the harness is broken: it panicked, which it never should");
+        Ok(Exit::Broken)
+    });
+    let exit = exit.unwrap_or_else(|failure| {
+        output::complain(&failure.to_string());
+        Exit::Usage
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::List(args) => list::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Gate(args) => gate::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Show(args) => show::run(&args),
+        Command::Model(ModelCommand::Check(args)) => model::run(&args),
+    }
+}

@@ -15,7 +15,8 @@ use cutpoint::crash::{
 };
 use cutpoint::explore::random::Method;
 use cutpoint::explore::{self, Execution, Explored, Options, Outcome, StoppedBy};
-use cutpoint_event::{Log, pending};
+use cutpoint::lockgraph::LockGraph;
+use cutpoint_event::{Finding, Log, pending};
 use cutpoint_traces::Trace;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -74,6 +75,8 @@ pub(crate) struct Session {
     crash: Option<Box<Trace>>,
     broken: Option<String>,
     reached: BTreeMap<&'static str, u64>,
+    locks: LockGraph,
+    lock_cycle: Option<Box<Trace>>,
 }
 
 impl Session {
@@ -104,6 +107,8 @@ impl Session {
             crash: None,
             broken: None,
             reached: BTreeMap::new(),
+            locks: LockGraph::new(),
+            lock_cycle: None,
         })
     }
 
@@ -165,6 +170,7 @@ impl Session {
             return ControlFlow::Continue(());
         }
         reach::add(&mut self.reached, &reach::of_execution(execution.log));
+        self.order_locks(request, execution);
         match self.checker.check(execution.log, &self.recovery) {
             Ok(()) => return ControlFlow::Continue(()),
             Err(CrashFailure::HarnessBroken(why)) => self.broken = Some(why),
@@ -174,6 +180,24 @@ impl Session {
             }
         }
         ControlFlow::Break(())
+    }
+
+    /// Adds an execution to the order of locks. The first cycle is kept with the execution that
+    /// closed it, for a check that finds nothing else.
+    fn order_locks(&mut self, request: &Request, execution: &Execution<'_>) {
+        let is_new = self.locks.add(execution.number, execution.log);
+        if !is_new || self.lock_cycle.is_some() {
+            return;
+        }
+        if let Some(cycle) = self.locks.cycles().first() {
+            let finding = Finding {
+                invariant: "I34",
+                expected: "the order of locks and waits has no cycle".into(),
+                observed: cycle.to_string(),
+            };
+            let trace = record::of_finding(request, execution.log, &finding);
+            self.lock_cycle = Some(Box::new(trace));
+        }
     }
 
     /// What is violated, or broken, if anything is.
@@ -187,7 +211,9 @@ impl Session {
         if let Some(trace) = self.crash.take() {
             return Some(Verdict::Violated(trace));
         }
-        let found = explored.finding.as_ref()?;
+        let Some(found) = explored.finding.as_ref() else {
+            return self.lock_cycle.take().map(Verdict::Violated);
+        };
         let finding = found.findings.first()?;
         let trace = record::of_finding(request, &found.log, finding);
         Some(Verdict::Violated(Box::new(trace)))
@@ -218,6 +244,8 @@ impl Session {
                 why_not: unjudged.why,
             },
             reached,
+            lock_classes: self.locks.locks().count() as u64,
+            lock_edges: self.locks.edges().count() as u64,
             wall_s: used.wall_s,
             cpu_s: used.cpu_s,
             peak_rss_bytes: used.peak_rss_bytes,

@@ -249,7 +249,8 @@ fn request(events: &[Event], index: usize) -> Option<u64> {
     }
 }
 
-/// What the uncertain blocks turned out to hold, as far as writes of this log, or nobody's, left it.
+/// What the uncertain blocks turned out to hold, as far as writes of this log, or nobody's, left
+/// it.
 fn survivors(kept: &BTreeMap<u64, Vec<Kept>>, level: u32, events: &[Event]) -> Vec<Survivor> {
     let version = |kept: &Kept| match kept.source {
         Source::Base => Some(SectorVersion::Base),

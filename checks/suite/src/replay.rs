@@ -55,7 +55,7 @@ fn gone(matched: &Matched, trace: &Trace) -> Replayed {
     let recorded = events(trace).len();
     if matched.skipped * 2 > recorded {
         let why = format!(
-            "{} of {recorded} recorded operations did not happen again, the first of them number {}",
+            "{} of {recorded} recorded operations did not happen again, the first is number {}",
             matched.skipped,
             matched.diverged_at.map_or(0, |at| at + 1)
         );

@@ -24,6 +24,10 @@ pub struct Report {
     pub e2fsck: External,
     /// Named interesting states, with the number of executions or recoveries that reached them.
     pub reached: BTreeMap<&'static str, u64>,
+    /// Lock classes that somebody waited for, waits other than for locks included.
+    pub lock_classes: u64,
+    /// Orders seen between these: one was waited for while another was held.
+    pub lock_edges: u64,
     /// Seconds of real time.
     pub wall_s: f64,
     /// Seconds of processor time.

@@ -83,7 +83,8 @@ fn limit_a_torn_superblock_does_not_mount() {
     assert!(why.contains("superblock"), "{why}");
 }
 
-/// What the history shows under a protocol with a seeded bug. Under the correct one it shows nothing.
+/// What the history shows under a protocol with a seeded bug. Under the correct one it shows
+/// nothing.
 fn shows<P: Protocol>(ops: &[Op], log_blocks_max: Option<u32>) -> String {
     replay(1, log_blocks_max, Tear::Block, ops);
     let setting = Setting {

@@ -56,8 +56,8 @@ impl Random {
     }
 }
 
-/// Changes one place: a bit, a byte, or a run of bytes. Only blocks that hold something are hit, and
-/// every other time one of the first ones, where the metadata is, or most damage would go unnoticed.
+/// Changes one place: a bit, a byte, or a run of bytes. Only blocks that hold something are hit,
+/// and every other time one of the first, where the metadata is: else most damage went unnoticed.
 fn damage(image: &Image, random: &mut Random) -> Image {
     let blocks: Vec<Pblk> = image.blocks().map(|(at, _)| at).collect();
     let among = [blocks.len() as u64, 10][random.below(2) as usize];

@@ -178,7 +178,8 @@ fn operation() -> impl Strategy<Value = Op> {
         3 => range.prop_map(|(file, offset, len, keep)| Op::Fallocate { file, offset, len, keep }),
         1 => file.clone().prop_map(|file| Op::Unlink { file }),
         1 => file.clone().prop_map(|file| Op::Close { file }),
-        3 => (file.clone(), offset, len).prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
+        3 => (file.clone(), offset, len)
+            .prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
         2 => file.clone().prop_map(|file| Op::Fsync { file }),
         3 => (file, any::<bool>()).prop_map(|(file, wait)| Op::Writeback { file, wait }),
         2 => Just(Op::Commit),

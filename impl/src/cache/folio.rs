@@ -1,8 +1,8 @@
 //! A folio: some blocks of a file in memory, with per-block flags, a lock and a writeback flag.
 //!
-//! A block is *uptodate* when its bytes in the folio are the file's, and *dirty* when they are newer
-//! than the disk's; dirty implies uptodate. A folio is under *writeback* from the moment its dirty
-//! blocks are taken for I/O until that I/O has been seen to by whoever completes it.
+//! A block is *uptodate* when its bytes in the folio are the file's, and *dirty* when they are
+//! newer than the disk's; dirty implies uptodate. A folio is under *writeback* from the moment its
+//! dirty blocks are taken for I/O until that I/O has been seen to by whoever completes it.
 //!
 //! # Source
 //! linux v7.0 include/linux/page-flags.h, mm/filemap.c `folio_lock`; the per-block bits are those

@@ -69,8 +69,8 @@ impl PageCache {
             .read(|folios| folios.range(indices).next().map(|(_, folio)| folio.clone()))
     }
 
-    /// Finds the folio that holds a block, or attaches a new, empty one. Who locks it must then look
-    /// whether it is still attached.
+    /// Finds the folio that holds a block, or attaches a new, empty one. Who locks it must then
+    /// look whether it is still attached.
     pub fn grab(&self, lblk: Lblk) -> Arc<Folio> {
         let index = self.index_of(lblk);
         self.folios.write(|folios| {

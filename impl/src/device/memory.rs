@@ -11,13 +11,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-// The one line that names the standard library's synchronisation in this tree, until the runtime
-// façade's lock and pointer take its place.
-use std::sync::{Arc, Mutex as Lock, MutexGuard as LockGuard, PoisonError};
 
 use crate::device::file::{FileError, block_count, io_error};
 use crate::device::{Device, DeviceError, Durability, Ticket};
 use crate::units::{BLOCK_SIZE, Block, Pblk};
+use rt::sync::{Arc, LeafMutex};
 
 const ZEROES: Block = [0; BLOCK_SIZE];
 
@@ -116,7 +114,9 @@ impl std::fmt::Debug for Image {
 pub struct MemoryDevice {
     base: Arc<Image>,
     /// Blocks written since; zero blocks too, where they hide blocks of the base.
-    written: Lock<BTreeMap<Pblk, Arc<Block>>>,
+    // Requests for different blocks commute; those for one block are ordered by who makes them, and
+    // where the device is recorded, by the operation that encloses them.
+    written: LeafMutex<BTreeMap<Pblk, Arc<Block>>>,
 }
 
 impl MemoryDevice {
@@ -129,27 +129,23 @@ impl MemoryDevice {
     pub fn with_base(base: Arc<Image>) -> MemoryDevice {
         MemoryDevice {
             base,
-            written: Lock::new(BTreeMap::new()),
+            written: LeafMutex::new(BTreeMap::new()),
         }
     }
 
     /// The content at this moment.
     pub fn snapshot(&self) -> Image {
         let mut image = Image::clone(&self.base);
-        for (&at, block) in self.lock().iter() {
-            if **block == ZEROES {
-                image.blocks.remove(&at);
-            } else {
-                image.blocks.insert(at, Arc::clone(block));
+        self.written.with(|written| {
+            for (&at, block) in written.iter() {
+                if **block == ZEROES {
+                    image.blocks.remove(&at);
+                } else {
+                    image.blocks.insert(at, Arc::clone(block));
+                }
             }
-        }
+        });
         image
-    }
-
-    fn lock(&self) -> LockGuard<'_, BTreeMap<Pblk, Arc<Block>>> {
-        // No operation under the lock leaves the map half changed, so it is whole even if a
-        // thread panicked while it held the lock.
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,8 +156,9 @@ impl Device for MemoryDevice {
 
     fn read(&self, block: Pblk, into: &mut Block) -> Result<(), DeviceError> {
         check_bounds(block, self.base.size)?;
-        *into = match self.lock().get(&block) {
-            Some(written) => **written,
+        let written = self.written.with(|written| written.get(&block).cloned());
+        *into = match written {
+            Some(written) => *written,
             None => *self.base.block(block),
         };
         Ok(())
@@ -174,7 +171,8 @@ impl Device for MemoryDevice {
         _durability: Durability,
     ) -> Result<Ticket, DeviceError> {
         check_bounds(block, self.base.size)?;
-        self.lock().insert(block, Arc::new(*data));
+        self.written
+            .with(|written| written.insert(block, Arc::new(*data)));
         Ok(Ticket(0))
     }
 

@@ -29,7 +29,7 @@ impl Flag {
             Op::FlagRaise,
             || true,
             || {
-                // Relaxed: who raises a flag holds the lock that orders it before any wait; the flag
+                // Relaxed: who raises a flag holds the lock that orders it before any wait; raising
                 // publishes nothing.
                 self.raised.store(true, Ordering::Relaxed);
             },

@@ -56,6 +56,12 @@ pub(super) trait Policy: 'static {
     /// Prepares the next execution. `false` if there is none.
     fn begin(&mut self) -> bool;
 
+    /// Sees every task that can run, in order of their numbers, before anything else is asked: when
+    /// a task appears here first, its parent has done nothing since it spawned it.
+    fn meet(&mut self, tasks: &[&Task]) {
+        let _ = tasks;
+    }
+
     /// Decides a turn. At least one of the moves is enabled; they are in order of their tasks.
     fn pick(&mut self, moves: &[Move], current: TaskId, tasks: &[&Task]) -> Pick;
 
@@ -233,6 +239,7 @@ impl<P: Policy> Scheduler for Turns<P> {
         }
         let main_waits = MAIN_ENDED.get() && tasks.len() > 1 && usize::from(tasks[0].id()) == 0;
         let tasks = if main_waits { &tasks[1..] } else { tasks };
+        self.policy.meet(tasks);
         if let Some(task) = self.collect(tasks) {
             return self.run(task);
         }

@@ -21,7 +21,8 @@ pub enum Instruction {
     /// Locks a mutex around another instruction, or around nothing.
     Lock(usize, Option<Box<Instruction>>),
     TryLock(usize),
-    Read,
+    /// Takes the lock shared around another instruction, or around nothing.
+    Read(Option<Box<Instruction>>),
     Write,
     WriteThenDowngrade,
     Load(usize),
@@ -146,7 +147,7 @@ fn instruction(numbers: &mut Numbers, tasks: usize, palette: &[u64], depth: u32)
         _ => Some(Box::new(instruction(numbers, tasks, palette, depth - 1))),
     };
     match palette[numbers.next(palette.len() as u64) as usize] {
-        0 => Read,
+        0 => Read(inner(numbers)),
         1 => Write,
         2 => WriteThenDowngrade,
         3 => Load(two),
@@ -180,11 +181,11 @@ fn operations(instruction: &Instruction) -> u32 {
     use Instruction::*;
     match instruction {
         Choose(_) => 0,
-        Lock(_, inner) | WithFlag(inner) | Counted(inner) | Inside(inner) => {
+        Lock(_, inner) | Read(inner) | WithFlag(inner) | Counted(inner) | Inside(inner) => {
             2 + inner.as_ref().map_or(0, |inner| operations(inner))
         }
         IfOdd(_, inner) => 1 + operations(inner),
-        TryLock(_) | Read | Write => 2,
+        TryLock(_) | Write => 2,
         WriteThenDowngrade | Quiesce => 3,
         Wait => 6,
         _ => 1,
@@ -197,6 +198,7 @@ fn alternatives(instruction: &Instruction) -> f64 {
     match instruction {
         Choose(of) => *of as f64,
         Lock(_, Some(inner))
+        | Read(Some(inner))
         | WithFlag(Some(inner))
         | Counted(Some(inner))
         | Inside(Some(inner))
@@ -259,7 +261,16 @@ impl World {
                 drop(guard);
             }
             TryLock(mutex) => drop(self.mutexes[*mutex].try_lock()),
-            Read => drop(self.lock.read()),
+            // Whoever holds the lock shared must not want it alone.
+            Read(inner) => {
+                let guard = self.lock.read();
+                let inner = inner.as_deref();
+                self.inner(
+                    task,
+                    inner.filter(|inner| !matches!(inner, Write | WriteThenDowngrade)),
+                );
+                drop(guard);
+            }
             Write => *self.lock.write() += 1,
             WriteThenDowngrade => drop(self.lock.write().downgrade()),
             Load(atomic) => drop(self.atomics[*atomic].load(SeqCst)),

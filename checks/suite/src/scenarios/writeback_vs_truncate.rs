@@ -2,8 +2,8 @@
 //!
 //! A file has three delayed blocks. One task writes them back; another truncates the file to one
 //! block, and then may or may not write its second block anew; the completion worker ends I/O; the
-//! journal commits once, at any moment. Blocks that the truncate frees may be handed out again only once their
-//! transaction has committed.
+//! journal commits once, at any moment. Blocks that the truncate frees may be handed out again only
+//! once their transaction has committed.
 //!
 //! What may go wrong: writeback allocates on the strength of a lookup that the truncate has made
 //! untrue (the race of the ext4-on-iomap thread, v4 09/23), or writes the new second block where

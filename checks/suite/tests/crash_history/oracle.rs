@@ -10,8 +10,9 @@
 //!   between two bounds. No earlier than the last operation that made it durable (fsync, a mount),
 //!   and than the last one, among those that the metadata shows, that took the block from the file
 //!   or cut it off: what was there before must not come back. No later than the cut.
-//! - The size on disk follows data as their I/O completes. So a size that is neither what a call has
-//!   asked for nor promised is the end of data that was written: its last block is not padding.
+//! - The size on disk follows data as their I/O completes. So a size that is neither what a call
+//!   has asked for nor promised is the end of data that was written: its last block is not
+//!   padding.
 //!
 //! # What it does not say
 //! That one block's data is older than another's: nothing promises an order. That a directory's
@@ -228,8 +229,8 @@ impl Played {
                 (false, false) => "I12",
             },
             expected: format!(
-                "file {file} at byte {offset} holds what it held after one of operations {oldest} to \
-                 {} (its metadata is of operation {})",
+                "file {file} at byte {offset} holds what it held after one of operations {oldest} \
+                 to {} (its metadata is of operation {})",
                 progress.begun, version.at
             ),
             observed: describe(bytes),

@@ -29,8 +29,8 @@ use std::sync::Arc;
 /// Files that histories work on, and that exist from the start.
 const FILES: usize = 2;
 
-/// A log in which hardly two handles fit into one transaction: a transaction may take a quarter of it,
-/// and deleting a file asks for all of that.
+/// A log in which hardly two handles fit into one transaction: a transaction may take a quarter of
+/// it, and deleting a file asks for all of that.
 pub const SHORT_LOG: u32 = 64;
 
 /// The image that histories start from, and what it holds.
@@ -188,8 +188,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The setting of a seed: folios of every size come up. Writes of a block are whole or not there:
-    /// see the limit that `tests/every_crash.rs` pins.
+    /// The setting of a seed: folios of every size come up. Writes of a block are whole or not
+    /// there: see the limit that `tests/every_crash.rs` pins.
     pub fn of_seed(seed: u64) -> Setting {
         Setting {
             blocks_per_folio: [1, 2, 4][(seed % 3) as usize],
@@ -306,8 +306,8 @@ fn progress(log: &Log, cut: &Cut) -> Progress {
     )
 }
 
-/// Plays and judges the histories of some seeds. A history that fails is stripped of what it does not
-/// need, and printed as a test.
+/// Plays and judges the histories of some seeds. A history that fails is stripped of what it does
+/// not need, and printed as a test.
 pub fn check_seeds(seeds: std::ops::Range<u64>) -> Summary {
     let start = Start::new();
     let mut summary = Summary::default();
@@ -350,6 +350,7 @@ fn as_test(setting: Setting, ops: &[Op]) -> String {
         setting.tear,
     );
     format!(
-        "#[test]\nfn a_crash_that_failed() {{\n    replay({folio}, {log:?}, Tear::{tear:?}, &[\n{lines}    ]);\n}}\n"
+        "#[test]\nfn a_crash_that_failed() {{\n    replay({folio}, {log:?}, Tear::{tear:?}, &[\n\
+         {lines}    ]);\n}}\n"
     )
 }

@@ -80,7 +80,7 @@ macro_rules! lock_bodies {
             worker.join();
         }
 
-        /// A worker sleeps while there is no work, takes all of it, and ends when the list is closed.
+        /// A worker sleeps while there is no work, takes all of it, and ends with the list.
         pub fn a_worker_takes_all_work() {
             let list = Arc::new(WorkList::new(&class::IN_FLIGHT, Key::Only));
             let theirs = list.clone();

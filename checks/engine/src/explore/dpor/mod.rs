@@ -1,19 +1,36 @@
 //! Dynamic partial-order reduction: one execution per Mazurkiewicz trace.
 //!
-//! Source sets with sleep sets, after Abdulla, Aronis, Jonsson and Sagonas, *Optimal dynamic
-//! partial order reduction* (POPL 2014) and *Source sets: a foundation for optimal dynamic partial
-//! order reduction* (J. ACM 64, 2017), algorithm Source-DPOR; sleep sets are Godefroid's (1996).
+//! Optimal DPOR with wakeup trees and sleep sets, after Abdulla, Aronis, Jonsson and Sagonas,
+//! *Optimal dynamic partial order reduction* (POPL 2014) and *Source sets: a foundation for optimal
+//! dynamic partial order reduction* (J. ACM 64, 2017); sleep sets are Godefroid's (1996). When an
+//! execution is over, every race in it asks for an execution with the other order: the sequence of
+//! all that follows the earlier operation without depending on it, then the later operation. The
+//! sequence goes into the wakeup tree of the earlier operation's turn, unless something explored
+//! there, or asleep there, may come first in it. So whatever is asleep where a branch ends has
+//! been woken on the way, and no execution ends with everything asleep.
+//!
 //! Where this departs from the paper:
 //!
 //! - *Operations that can be disabled.* An operation that only enables a later one orders it and
 //!   does not race with it ([`cutpoint_event::Relation::Ordered`]); the race is with the operation
-//!   that disabled it, further back, and is found there. A race whose reversal is not enabled is
-//!   passed over, and the search for races goes on behind it.
-//! - *Races of operations that never run.* When an execution ends with tasks that wait, in a
-//!   deadlock or because everybody else is asleep, the operations that they wait for are treated as
-//!   if they ran last: an earlier place for them may exist. The paper has no need of this, because
-//!   there no task disables another; without it, traces of counters that are waited for are lost.
-//! - *Choices* are levels of the same tree, enumerated in full.
+//!   that disabled it, further back, and is found there. A race whose reversal is surely not
+//!   enabled is passed over, and the search for races goes on behind it: the operation is known not
+//!   to be enabled if it was seen to wait with the same done to its object. That is not all there
+//!   is to know: a branch that turns out not to be possible is left where it stops being so, and
+//!   the exploration goes on from there as from the end of a branch, which covers more than was
+//!   asked for. And several operations may disable one together, so going before all of them is
+//!   asked for, too.
+//! - *Operations that never run.* When an execution ends with tasks that wait, in a deadlock or
+//!   because everybody else is asleep, the operations that they wait for are treated as if they ran
+//!   last: an earlier place for them may exist. The paper has no need of this, because there no
+//!   task disables another; without it, traces of counters that are waited for are lost.
+//! - *Choices* are events of their own. The values of one choice exclude each other, so each value
+//!   asks for the others as a race asks for the other order: the other value, then all that does
+//!   not depend on the choice. A choice commutes with everything that other tasks do, so this may
+//!   turn out to be explored elsewhere. A branch that passes a choice fixes its value, because what
+//!   follows in it depends on that; where a branch ends before a choice, the value is the first,
+//!   and asks for the others in turn.
+//! - *Branches are short*: see `wakeup.rs`.
 //! - *Operations that need no turn.* What a task does between its operations, its first steps, and
 //!   everything it does while it is the only task, is part of the operation before. That is sound
 //!   because it commutes with, or is ordered by spawning and joining with, everything that other
@@ -24,16 +41,19 @@
 //! depend on their order and equal traces are explored as different ones; spawn from the main task.
 //!
 //! # Memory
-//! Proportional to the longest execution, whatever the number of executions.
+//! Proportional to the longest execution, and to the branches that wait on the current path.
 
+mod history;
 mod races;
+mod wakeup;
 
-use self::races::History;
+use self::history::{History, Race, Waits};
+use self::wakeup::{Action, Event, Link, NONE, Pool, Sequence, independent};
 use super::drive::{Body, drive};
 use super::turns::{Move, Pick, Policy};
 use super::{Explored, Observer, Options, StoppedBy};
-use crate::clock::{Clocks, DECLARED, Precedence, place};
-use cutpoint_event::{Op, Relation, TaskId};
+use crate::clock::{DECLARED, Precedence};
+use cutpoint_event::{Op, TaskId, log};
 use shuttle_engine::scheduler::Task;
 use std::sync::Arc;
 
@@ -90,24 +110,31 @@ fn lowest(tasks: Tasks) -> TaskId {
     TaskId(tasks.trailing_zeros() as u16)
 }
 
-/// A node on the path of the choice tree that is being explored.
+/// A node on the path that is being explored. The level number n decides the event number n.
 #[derive(Clone, Copy, Debug)]
-enum Level {
-    Turn(Turn),
-    Choice { of: u64, value: u64 },
-}
-
-/// A turn: who could go, who goes now, who is still to go, and who need not.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    /// Where its moves begin in the arena.
+struct Level {
+    /// Where in the arena the moves of its turn begin, or of the turn before, for a choice.
     moves: u32,
-    enabled: Tasks,
-    chosen: TaskId,
-    /// Tasks to explore here, explored ones included.
-    backtrack: Tasks,
+    /// The place after that of the last object there is.
+    known: usize,
     /// Tasks whose operation, taken here, was explored: here before, or elsewhere.
     sleep: Tasks,
+    /// What is still to be explored from here on.
+    branches: Link,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A turn: who could go, and who goes now.
+    Turn { enabled: Tasks, chosen: TaskId },
+    /// A choice: out of how many, which value now, and which were explored.
+    Choice {
+        task: TaskId,
+        of: u64,
+        value: u64,
+        spent: Link,
+    },
 }
 
 #[derive(Debug)]
@@ -124,8 +151,16 @@ struct Dpor {
     last_turn: Option<usize>,
     started: bool,
     /// The number of tasks seen in this execution.
-    tasks: u16,
+    tasks: usize,
     history: History,
+    pool: Pool,
+    /// What to explore from the end of the path on; the first of these branches is followed.
+    followed: Link,
+    waits: Waits,
+    sequence: Sequence,
+    /// The numbers of the events that the sequence was made of.
+    numbers: Vec<usize>,
+    by_first: Vec<Race>,
     broken: Option<String>,
 }
 
@@ -144,44 +179,39 @@ impl Dpor {
             last_turn: None,
             started: false,
             tasks: 1,
-            history: History::new(Clocks::new(precedence)),
+            history: History::new(precedence),
+            pool: Pool::new(),
+            followed: NONE,
+            waits: Waits::new(),
+            sequence: Sequence::default(),
+            numbers: Vec::new(),
+            by_first: Vec::new(),
             broken: None,
         }
     }
 
-    /// Lets tasks that were not seen before start at their parents' clocks. A parent does nothing
-    /// that others could notice between spawning and its next turn, so its clock is that of the
-    /// moment of spawning.
-    fn meet(&mut self, tasks: &[&Task]) {
-        for task in tasks {
-            let id = TaskId(usize::from(task.id()) as u16);
-            if id.0 >= self.tasks {
-                self.tasks = id.0 + 1;
-                let parent = task.parent_task_id().map_or(0, usize::from);
-                self.history.clocks.inherit(id, TaskId(parent as u16));
-            }
-        }
-    }
-
-    /// The tasks whose operation was explored elsewhere when a new turn begins: those of the turn
+    /// The tasks whose operation was explored elsewhere when a new level begins: those of the turn
     /// before whose operation commutes with the one that was taken.
     fn inherited_sleep(&self) -> Tasks {
-        let Some(Level::Turn(turn)) = self.last_turn.map(|level| self.levels[level]) else {
+        let Some(level) = self.last_turn.map(|level| self.levels[level]) else {
             return 0;
         };
-        let moves = self.moves_from(turn.moves);
-        let Some(taken) = moves.iter().find(|other| other.task == turn.chosen) else {
+        let Kind::Turn { chosen, .. } = level.kind else {
+            return 0;
+        };
+        let moves = self.moves_from(level.moves);
+        let Some(taken) = moves.iter().find(|other| other.task == chosen) else {
             return 0;
         };
         let mut asleep = 0;
-        let mut left = turn.sleep & !only(turn.chosen);
+        let mut left = level.sleep & !only(chosen);
         for other in moves {
             if left == 0 {
                 break;
             }
             if left & only(other.task) != 0 {
                 left &= !only(other.task);
-                if commute(taken, other) {
+                if taken.object != other.object || independent(taken.op, other.op) {
                     asleep |= only(other.task);
                 }
             }
@@ -195,37 +225,80 @@ impl Dpor {
         &self.arena[start as usize..]
     }
 
-    /// Enters a level that was not there before. `None` if nobody awake can go.
+    /// Takes the first of the followed branches whose event is `possible`. What lies behind it is
+    /// followed next; the others are what the new level still has to explore.
+    fn follow_branch(&mut self, possible: impl Fn(&Event) -> bool) -> (Option<Event>, Link) {
+        let mut branches = std::mem::replace(&mut self.followed, NONE);
+        while let Some((event, mut behind)) = self.pool.take(&mut branches) {
+            if possible(&event) {
+                self.followed = behind;
+                return (Some(event), branches);
+            }
+            self.pool.discard(&mut behind);
+        }
+        (None, NONE)
+    }
+
+    /// Enters a turn that was not there before. `None` if nobody awake can go.
     fn open(&mut self, moves: &[Move], enabled: Tasks, current: TaskId) -> Option<TaskId> {
         let sleep = self.inherited_sleep();
         let awake = enabled & !sleep;
-        if awake == 0 {
-            return None;
-        }
-        let chosen = if awake & only(current) != 0 {
-            current
-        } else {
-            lowest(awake)
+        let (event, branches) = self.follow_branch(|event| {
+            matches!(event.action, Action::Turn { .. }) && awake & only(event.task) != 0
+        });
+        let chosen = match event {
+            Some(event) => event.task,
+            None if awake == 0 => return None,
+            None if awake & only(current) != 0 => current,
+            None => lowest(awake),
         };
         let start = self.arena.len() as u32;
         self.arena.extend_from_slice(moves);
-        self.levels.push(Level::Turn(Turn {
+        self.levels.push(Level {
             moves: start,
-            enabled,
-            chosen,
-            backtrack: only(chosen),
+            known: places(),
             sleep,
-        }));
+            branches,
+            kind: Kind::Turn { enabled, chosen },
+        });
         Some(chosen)
     }
 
-    /// Repeats a level. `None` if it is not the same as before.
-    fn repeat(&mut self, moves: &[Move], enabled: Tasks) -> Option<TaskId> {
-        let Level::Turn(turn) = self.levels[self.position] else {
-            return None;
+    /// Enters a choice that was not there before.
+    fn open_choice(&mut self, task: TaskId, of: u64) {
+        let (event, branches) = self.follow_branch(|event| {
+            event.task == task && matches!(event.action, Action::Choice { value } if value < of)
+        });
+        let value = match event.map(|event| event.action) {
+            Some(Action::Choice { value }) => value,
+            _ => 0,
         };
-        let same = self.moves_from(turn.moves).starts_with(moves);
-        (same && turn.enabled == enabled).then_some(turn.chosen)
+        let turn = self.last_turn.map(|level| self.levels[level].moves);
+        self.levels.push(Level {
+            moves: turn.unwrap_or(0),
+            known: places(),
+            sleep: self.inherited_sleep(),
+            branches,
+            kind: Kind::Choice {
+                task,
+                of,
+                value,
+                spent: NONE,
+            },
+        });
+    }
+
+    /// Repeats a turn. `None` if it is not the same as before.
+    fn repeat(&mut self, moves: &[Move], enabled: Tasks) -> Option<TaskId> {
+        let level = self.levels[self.position];
+        let same_moves = self.moves_from(level.moves).starts_with(moves);
+        match level.kind {
+            Kind::Turn {
+                enabled: before,
+                chosen,
+            } if same_moves && enabled == before => Some(chosen),
+            _ => None,
+        }
     }
 
     fn nondeterministic(&mut self) -> Pick {
@@ -234,6 +307,72 @@ impl Dpor {
         });
         Pick::Stop(StoppedBy::Harness(why))
     }
+
+    /// Remembers which operations wait for their objects as they are now.
+    fn note_waits(&mut self, moves: &[Move]) {
+        for waiting in moves.iter().filter(|turn| !turn.enabled) {
+            if let Some(state) = self.history.new_state(waiting) {
+                self.waits.insert(state);
+            }
+        }
+    }
+
+    /// Notices the races of an operation that is about to run, or that waits for ever.
+    fn find_races(&mut self, pending: &Move) {
+        let levels = &self.levels;
+        self.history.find_races(pending, |number| {
+            matches!(levels[number as usize].kind, Kind::Turn { enabled, .. }
+                if enabled & only(pending.task) != 0)
+        });
+    }
+
+    /// Marks what the last level decides now as explored.
+    fn spend(&mut self) {
+        let Some(level) = self.levels.last_mut() else {
+            return;
+        };
+        match &mut level.kind {
+            Kind::Turn { chosen, .. } => level.sleep |= only(*chosen),
+            Kind::Choice {
+                task, value, spent, ..
+            } => {
+                let action = Action::Choice { value: *value };
+                let event = Event {
+                    task: *task,
+                    action,
+                };
+                self.pool.push(spent, event);
+            }
+        }
+    }
+
+    /// Lets the last level decide for its next branch, if it has one.
+    ///
+    /// A branch that begins with a task that could not go is passed over: the operation that it was
+    /// planned for waits, inside a plain shuttle type, for the very operation that it was to
+    /// precede. (Whether announced operations are enabled is asked when they are planned.)
+    fn advance(&mut self) -> bool {
+        let Some(level) = self.levels.last_mut() else {
+            return false;
+        };
+        while let Some((event, mut behind)) = self.pool.take(&mut level.branches) {
+            match (&mut level.kind, event.action) {
+                (Kind::Turn { enabled, chosen }, Action::Turn { .. })
+                    if *enabled & only(event.task) != 0 =>
+                {
+                    *chosen = event.task;
+                }
+                (Kind::Choice { value, .. }, Action::Choice { value: next }) => *value = next,
+                _ => {
+                    self.pool.discard(&mut behind);
+                    continue;
+                }
+            }
+            self.followed = behind;
+            return true;
+        }
+        false
+    }
 }
 
 impl Policy for Dpor {
@@ -241,39 +380,43 @@ impl Policy for Dpor {
         self.position = 0;
         self.last_turn = None;
         self.tasks = 1;
-        self.history.clear();
         if !self.started {
             self.started = true;
             return true;
         }
-        while let Some(last) = self.levels.last_mut() {
-            match last {
-                Level::Choice { of, value } => {
-                    if *value + 1 < *of {
-                        *value += 1;
-                        self.fresh = self.levels.len() - 1;
-                        return true;
-                    }
-                }
-                Level::Turn(turn) => {
-                    turn.sleep |= only(turn.chosen);
-                    let left = turn.backtrack & !turn.sleep;
-                    if left != 0 {
-                        turn.chosen = lowest(left);
-                        self.fresh = self.levels.len() - 1;
-                        return true;
-                    }
-                    self.arena.truncate(turn.moves as usize);
-                }
+        self.pool.discard(&mut self.followed);
+        self.plan();
+        loop {
+            self.spend();
+            if self.advance() {
+                self.fresh = self.levels.len() - 1;
+                self.history.begin(self.fresh);
+                return true;
             }
-            self.levels.pop();
+            match self.levels.pop() {
+                None => return false,
+                Some(level) => match level.kind {
+                    Kind::Turn { .. } => self.arena.truncate(level.moves as usize),
+                    Kind::Choice { mut spent, .. } => self.pool.discard(&mut spent),
+                },
+            }
         }
-        false
     }
 
-    fn pick(&mut self, moves: &[Move], current: TaskId, tasks: &[&Task]) -> Pick {
-        self.meet(tasks);
-        if usize::from(self.tasks) > TASKS_MAX {
+    fn meet(&mut self, tasks: &[&Task]) {
+        for task in tasks {
+            let id = usize::from(task.id());
+            if id >= self.tasks {
+                self.tasks = id + 1;
+                let parent = task.parent_task_id().map_or(0, usize::from);
+                let (child, parent) = (TaskId(id as u16), TaskId(parent as u16));
+                self.history.inherit(child, parent);
+            }
+        }
+    }
+
+    fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
+        if self.tasks > TASKS_MAX {
             let why = format!("more than {TASKS_MAX} tasks");
             return Pick::Stop(StoppedBy::Unsupported(why));
         }
@@ -299,25 +442,30 @@ impl Policy for Dpor {
             return self.nondeterministic();
         };
         if self.position >= self.fresh {
-            self.reverse_races(taken);
+            self.note_waits(moves);
+            self.find_races(taken);
         }
-        self.history.take(taken, self.position as u32);
+        self.history.take(taken);
         self.last_turn = Some(self.position);
         self.position += 1;
         Pick::Run(chosen)
     }
 
     fn choose(&mut self, _name: &'static str, of: u64) -> u64 {
+        let task = log::current_task();
         if self.position == self.levels.len() {
-            self.levels.push(Level::Choice { of, value: 0 });
+            self.open_choice(task, of);
         }
         self.position += 1;
-        match self.levels[self.position - 1] {
-            Level::Choice {
+        match self.levels[self.position - 1].kind {
+            Kind::Choice {
                 of: before, value, ..
-            } if before == of => value,
-            level => {
-                let why = format!("a choice out of {of} where there was {level:?} before");
+            } if before == of => {
+                self.history.choose(task, value);
+                value
+            }
+            kind => {
+                let why = format!("a choice out of {of} where there was {kind:?} before");
                 self.broken = Some(why);
                 0
             }
@@ -326,19 +474,12 @@ impl Policy for Dpor {
 
     fn ended(&mut self, moves: &[Move]) {
         for waiting in moves.iter().filter(|turn| !turn.enabled) {
-            self.reverse_races(waiting);
+            self.find_races(waiting);
         }
     }
 }
 
-/// Whether two tasks' operations can be swapped without anyone noticing.
-fn commute(a: &Move, b: &Move) -> bool {
-    a.object != b.object
-        || (a.op.before(b.op) == Relation::Independent
-            && b.op.before(a.op) == Relation::Independent)
-}
-
-/// The index of an object in arrays per object.
-fn index(turn: &Move) -> usize {
-    place(turn.object)
+/// The place after that of the last object of this execution so far.
+fn places() -> usize {
+    log::with(|log| log.objects.len() + 1)
 }

@@ -1,0 +1,395 @@
+//! The arguments of every command.
+
+use crate::exit::Failure;
+use crate::gate::{Profile, Shard};
+use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use cutpoint::crash::{CutMode, Tear};
+use cutpoint_traces::view::{Form, Options};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Checks file-system code under every interleaving and every power cut.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The end of the help text.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  holds (within the bound that was asked for), or a replayed counterexample is gone
+  1  violated, a variant was missed, or a replayed counterexample reproduces or differs
+  2  wrong usage or unreadable input
+  3  not measured, a budget was spent before the bound, or a replayed trace no longer applies
+  4  the harness is broken";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List scenarios, seeded variants and models.
+    List(ListArgs),
+    /// Check one scenario.
+    Check(CheckArgs),
+    /// Check everything and compare with what is expected.
+    Gate(GateArgs),
+    /// Run the schedule of a counterexample again.
+    Replay(ReplayArgs),
+    /// Show a counterexample.
+    Show(ShowArgs),
+    /// Work with the models of the protocols.
+    #[command(subcommand)]
+    Model(ModelCommand),
+}
+
+/// The arguments of `list`.
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// The scenario; `cutpoint list` lists them.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: String,
+    /// A seeded variant of the protocol instead of the correct one.
+    #[arg(long, value_name = "V")]
+    pub variant: Option<String>,
+    /// The explorer.
+    #[arg(long, value_name = "ENGINE", default_value = "dpor", value_parser = engines())]
+    pub engine: Engine,
+    /// The design of the file system [default: that of the scenario].
+    #[arg(long, value_name = "DESIGN", value_parser = designs())]
+    pub design: Option<Design>,
+    /// The most preemptions in an execution.
+    #[arg(long, value_name = "N")]
+    pub preemptions: Option<usize>,
+    /// Stop after so many executions.
+    #[arg(long, value_name = "N")]
+    pub executions: Option<u64>,
+    /// Stop after so many seconds.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub time: Option<Duration>,
+    /// The seed of the random engines.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// How finely operations are scheduled.
+    #[arg(long, value_name = "WHAT", default_value = "lock", value_parser = granularities())]
+    pub granularity: Granularity,
+    /// Which power cuts to look at.
+    #[arg(long, value_name = "WHICH", default_value = "frontier", value_parser = cut_modes())]
+    pub crash: CutMode,
+    /// How often recovery itself is cut off.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub recovery_crashes: u32,
+    /// How a write that is not durable may tear.
+    #[arg(long, value_name = "WHERE", default_value = "block", value_parser = tears())]
+    pub tear: Tear,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Where to write the counterexample if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+}
+
+/// The arguments of `gate`.
+#[derive(Args, Debug)]
+pub struct GateArgs {
+    /// How much to check.
+    #[arg(long, value_name = "PROFILE", default_value = "quick", value_parser = profiles())]
+    pub profile: Profile,
+    /// Run part I of N of the jobs, which are dealt out one by one in turn. A single job is not
+    /// split.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Keep the results of finished jobs in this directory, and do not run again what is there
+    /// from this binary and the same request.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Where to write the certificate [default: target/cutpoint/certificate.json].
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Write the results as JUnit XML too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// The arguments of `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// The trace file.
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// Replay on this variant, or on the `correct` protocol [default: as recorded].
+    #[arg(long, value_name = "V|correct")]
+    pub variant: Option<String>,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// The arguments of `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The trace file.
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// In which form. `img` is the crash image itself.
+    #[arg(long = "as", value_name = "FORM", default_value = "text", value_parser = forms())]
+    pub form: Shape,
+    /// Write it to this file.
+    #[arg(short, long, value_name = "FILE", required_if_eq("form", IMG))]
+    pub output: Option<PathBuf>,
+    /// Show everything, the setup and every lock operation included.
+    #[arg(long)]
+    pub all: bool,
+    /// The width of the text in columns.
+    #[arg(long, value_name = "N", default_value_t = Options::default().width,
+        value_parser = widths)]
+    pub width: usize,
+}
+
+/// What `show` can make of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A text in one of the forms.
+    Form(Form),
+    /// The crash image.
+    Image,
+}
+
+/// The name of [`Shape::Image`].
+const IMG: &str = "img";
+
+/// The commands of `model`.
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// Search every state of a model.
+    Check(ModelArgs),
+}
+
+/// The arguments of `model check`.
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// The model; `cutpoint list` lists them.
+    #[arg(value_name = "SPEC")]
+    pub spec: String,
+    /// Switch a rule of the protocol off; may be given again.
+    #[arg(long, value_name = "RULE")]
+    pub without: Vec<String>,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl CheckArgs {
+    /// What is asked for.
+    ///
+    /// # Errors
+    /// If there is no such scenario, from which the design comes.
+    pub fn request(&self) -> Result<Request, Failure> {
+        let scenario = Catalogue::get().scenario(&self.scenario)?;
+        Ok(Request {
+            scenario: self.scenario.clone(),
+            variant: self.variant.clone(),
+            engine: self.engine,
+            design: self.design.unwrap_or(scenario.design()),
+            preemptions: self.preemptions,
+            executions: self.executions,
+            time: self.time,
+            seed: self.seed,
+            granularity: self.granularity,
+            crash: self.crash,
+            tear: self.tear,
+            recovery_crashes: self.recovery_crashes,
+        })
+    }
+}
+
+/// The arguments that ask for `request`, the command's name included.
+pub fn of_request(request: &Request) -> Vec<String> {
+    let mut args = vec!["check".to_string(), request.scenario.clone()];
+    let mut option = |name: &str, value: Option<String>| {
+        args.extend(value.map(|value| format!("--{name}={value}")));
+    };
+    let seconds = request.time.map(|time| time.as_secs_f64().to_string());
+    option("variant", request.variant.clone());
+    option("engine", Some(request.engine.to_string()));
+    option("design", Some(request.design.to_string()));
+    option("preemptions", request.preemptions.map(|n| n.to_string()));
+    option("executions", request.executions.map(|n| n.to_string()));
+    option("time", seconds);
+    option("seed", Some(request.seed.to_string()));
+    option("granularity", Some(request.granularity.to_string()));
+    option(
+        "crash",
+        Some(suite::name_of(&suite::CUT_MODES, &request.crash).into()),
+    );
+    option(
+        "recovery-crashes",
+        Some(request.recovery_crashes.to_string()),
+    );
+    option(
+        "tear",
+        Some(suite::name_of(&suite::TEARS, &request.tear).into()),
+    );
+    args
+}
+
+/// A parser of the names in a list.
+fn one_of<T: Clone + Send + Sync + 'static>(
+    names: Vec<(&'static str, T)>,
+) -> impl TypedValueParser<Value = T> {
+    let words: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+    PossibleValuesParser::new(words).map(move |word| {
+        let found = names.iter().find(|(name, _)| *name == word);
+        found.expect("the parser lets only these pass").1.clone()
+    })
+}
+
+fn engines() -> impl TypedValueParser<Value = Engine> {
+    one_of(
+        Engine::ALL
+            .iter()
+            .map(|item| (item.name(), *item))
+            .collect(),
+    )
+}
+
+fn designs() -> impl TypedValueParser<Value = Design> {
+    one_of(
+        Design::ALL
+            .iter()
+            .map(|item| (item.name(), *item))
+            .collect(),
+    )
+}
+
+fn granularities() -> impl TypedValueParser<Value = Granularity> {
+    one_of(
+        Granularity::ALL
+            .iter()
+            .map(|item| (item.name(), *item))
+            .collect(),
+    )
+}
+
+fn cut_modes() -> impl TypedValueParser<Value = CutMode> {
+    one_of(suite::CUT_MODES.to_vec())
+}
+
+fn tears() -> impl TypedValueParser<Value = Tear> {
+    one_of(suite::TEARS.to_vec())
+}
+
+fn profiles() -> impl TypedValueParser<Value = Profile> {
+    one_of(
+        Profile::ALL
+            .iter()
+            .map(|item| (item.name(), *item))
+            .collect(),
+    )
+}
+
+fn forms() -> impl TypedValueParser<Value = Shape> {
+    let forms = Form::ALL
+        .iter()
+        .map(|form| (form.name(), Shape::Form(*form)));
+    one_of(forms.chain([(IMG, Shape::Image)]).collect())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+fn widths(text: &str) -> Result<usize, String> {
+    let range = Options::WIDTH_MIN..=Options::WIDTH_MAX;
+    let width = usize::from_str(text)
+        .ok()
+        .filter(|width| range.contains(width));
+    width.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn check_args(args: &[&str]) -> CheckArgs {
+        let cli = Cli::try_parse_from([&["cutpoint"], args].concat());
+        match cli.map(|cli| cli.command) {
+            Ok(Command::Check(args)) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usual_check_is_the_usual_request() {
+        let name = Catalogue::get().scenarios.keys().next().unwrap();
+        let request = check_args(&["check", name]).request().unwrap();
+        assert_eq!(
+            format!("{request:?}"),
+            format!("{:?}", Request::new(name, None))
+        );
+    }
+
+    #[test]
+    fn a_request_survives_the_command_line() {
+        let name = Catalogue::get().scenarios.keys().next().unwrap();
+        let usual = Request::new(name, None);
+        let unusual = Request {
+            variant: Some("v".into()),
+            engine: Engine::Pct,
+            design: Design::Bh,
+            preemptions: Some(3),
+            executions: Some(1 << 40),
+            time: Some(Duration::from_millis(1_250)),
+            seed: u64::MAX,
+            granularity: Granularity::Atomic,
+            crash: CutMode::AllCuts,
+            tear: Tear::Sector,
+            recovery_crashes: 0,
+            ..usual.clone()
+        };
+        for request in [usual, unusual] {
+            let args = of_request(&request);
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            let parsed = check_args(&args).request().unwrap();
+            assert_eq!(format!("{parsed:?}"), format!("{request:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused() {
+        for text in ["-1", "NaN", "inf", "1e300", "soon"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        for text in ["39", "1001", "wide"] {
+            assert!(widths(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        let parse = |args: &[&str]| Cli::try_parse_from([&["cutpoint"], args].concat());
+        assert!(parse(&["show", "t.json", "--as", "img"]).is_err());
+        assert!(parse(&["show", "t.json", "--as", "img", "-o", "t.img"]).is_ok());
+        assert!(parse(&["gate", "--shard", "3/2"]).is_err());
+        assert!(parse(&["minimise", "t.json"]).is_err());
+    }
+}

@@ -1,0 +1,367 @@
+//! What the gate runs, and what it expects of each job.
+
+use crate::args;
+use crate::exit::Failure;
+use crate::model::SPECS;
+use crate::replay::CORRECT;
+use crate::suite::{Catalogue, Engine, Request};
+use cutpoint_traces::Trace;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How much to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// What fits in a minute.
+    Quick,
+    /// What fits in half an hour.
+    Full,
+}
+
+impl Profile {
+    /// Both.
+    pub const ALL: [Profile; 2] = [Profile::Quick, Profile::Full];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Quick => "quick",
+            Profile::Full => "full",
+        }
+    }
+
+    /// The time after which a job counts as hung, far beyond what any job takes.
+    pub fn patience(self) -> Duration {
+        match self {
+            Profile::Quick => Duration::from_secs(300),
+            Profile::Full => Duration::from_secs(3_600),
+        }
+    }
+
+    /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
+    /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
+    fn loom(self, request: Request) -> Request {
+        let (preemptions, executions) = match self {
+            Profile::Quick => (2, 20_000),
+            Profile::Full => (3, 500_000),
+        };
+        Request {
+            engine: Engine::Loom,
+            preemptions: Some(preemptions),
+            executions: Some(executions),
+            ..request
+        }
+    }
+}
+
+/// One part of the jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, from 1.
+    index: usize,
+    /// Out of how many.
+    of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shard, String> {
+        let numbers = text.split_once('/').and_then(|(index, of)| {
+            let index = index.parse().ok()?;
+            Some(Shard {
+                index,
+                of: of.parse().ok()?,
+            })
+        });
+        let valid = numbers.filter(|shard| (1..=shard.of).contains(&shard.index));
+        valid.ok_or_else(|| "not of the form I/N with I from 1 to N".into())
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// `cutpoint check`.
+    Check(Box<Request>),
+    /// `cutpoint model check`.
+    Model {
+        /// The model.
+        spec: &'static str,
+        /// The rule to switch off.
+        without: Option<&'static str>,
+    },
+    /// `cutpoint replay`.
+    Replay {
+        /// The trace.
+        file: PathBuf,
+        /// Whether to replay on the correct protocol instead of the recorded one.
+        on_correct: bool,
+    },
+}
+
+/// What a job must find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// That the protocol holds in everything, and that these states are reached.
+    Exhausted {
+        /// Named states.
+        reaches: Vec<String>,
+    },
+    /// That the protocol holds within a stated bound, if not in everything.
+    Holds,
+    /// That this invariant is violated, or any if it is not said which.
+    Violates(Option<String>),
+    /// That the recorded violation reproduces.
+    Reproduces,
+    /// That the recorded violation is gone.
+    Gone,
+}
+
+/// A job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its name, which identifies it in files.
+    pub name: String,
+    /// What to run.
+    pub task: Task,
+    /// What it must find.
+    pub expect: Expect,
+}
+
+impl Job {
+    /// The arguments that make this program do the job.
+    pub fn args(&self) -> Vec<OsString> {
+        match &self.task {
+            Task::Check(request) => args::of_request(request)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            Task::Model { spec, without } => {
+                let mut args: Vec<OsString> = vec!["model".into(), "check".into(), spec.into()];
+                args.extend(without.map(|rule| format!("--without={rule}").into()));
+                args
+            }
+            Task::Replay { file, on_correct } => {
+                let mut args: Vec<OsString> = vec!["replay".into(), file.into()];
+                args.extend(on_correct.then(|| format!("--variant={CORRECT}").into()));
+                args
+            }
+        }
+    }
+}
+
+/// Everything that the gate runs.
+#[derive(Debug)]
+pub struct Plan {
+    /// The jobs. Those that take longest come first.
+    pub jobs: Vec<Job>,
+    /// The variants of which the corpus has no counterexample.
+    pub unrecorded: Vec<String>,
+}
+
+impl Plan {
+    /// The plan of a profile; `corpus` is the directory of recorded counterexamples, which need
+    /// not exist.
+    ///
+    /// # Errors
+    /// If the corpus can not be listed.
+    pub fn new(profile: Profile, catalogue: &Catalogue, corpus: &Path) -> Result<Plan, Failure> {
+        let mut jobs = checks(profile, catalogue);
+        jobs.extend(models());
+        let mut recorded = BTreeSet::new();
+        for file in corpus_files(corpus)? {
+            // What can not be read is left to the job, which reports it.
+            let trace = Trace::read(&file).ok();
+            let is_of_variant = trace.as_ref().is_none_or(|trace| trace.variant.is_some());
+            jobs.extend(replays(&file, is_of_variant));
+            recorded.extend(trace.and_then(|trace| trace.variant));
+        }
+        let names = catalogue.variants.keys();
+        let unrecorded = names.filter(|name| !recorded.contains(*name));
+        Ok(Plan {
+            jobs,
+            unrecorded: unrecorded.cloned().collect(),
+        })
+    }
+
+    /// The jobs of a shard.
+    pub fn part(&self, shard: Option<Shard>) -> Vec<&Job> {
+        let is_in = |index: usize| shard.is_none_or(|shard| index % shard.of == shard.index - 1);
+        let numbered = self.jobs.iter().enumerate();
+        numbered
+            .filter(|(index, _)| is_in(*index))
+            .map(|(_, job)| job)
+            .collect()
+    }
+}
+
+/// The correct protocol of every scenario by two explorers, then every variant.
+fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (name, scenario) in &catalogue.scenarios {
+        let correct = Request {
+            design: scenario.design(),
+            ..Request::new(name, None)
+        };
+        let reaches = scenario.reaches.clone();
+        let loom = profile.loom(correct.clone());
+        jobs.push(check(correct, Expect::Exhausted { reaches }));
+        jobs.push(check(loom, Expect::Holds));
+    }
+    for (name, variant) in &catalogue.variants {
+        let Some(scenario) = catalogue.scenarios.get(&variant.scenario) else {
+            continue;
+        };
+        let request = Request {
+            design: scenario.design(),
+            ..Request::new(&variant.scenario, Some(name))
+        };
+        let invariant = variant.invariant.clone();
+        jobs.push(check(request, Expect::Violates(Some(invariant))));
+    }
+    jobs
+}
+
+fn check(request: Request, expect: Expect) -> Job {
+    let protocol = request.variant.as_deref().unwrap_or(CORRECT);
+    Job {
+        name: format!("{}/{protocol}/{}", request.scenario, request.engine),
+        task: Task::Check(Box::new(request)),
+        expect,
+    }
+}
+
+/// Every model with all rules, and without each of them.
+fn models() -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for spec in SPECS {
+        let mut job = |name: String, without, expect| {
+            let spec = spec.name;
+            jobs.push(Job {
+                name,
+                task: Task::Model { spec, without },
+                expect,
+            });
+        };
+        job(format!("model/{}", spec.name), None, Expect::Holds);
+        for rule in spec.rules {
+            let name = format!("model/{}/without/{rule}", spec.name);
+            job(name, Some(rule.name()), Expect::Violates(None));
+        }
+    }
+    jobs
+}
+
+/// A recorded counterexample on its variant, where it has one, and on the correct protocol.
+fn replays(file: &Path, is_of_variant: bool) -> Vec<Job> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let job = |name: String, on_correct, expect| Job {
+        name,
+        task: Task::Replay {
+            file: file.to_path_buf(),
+            on_correct,
+        },
+        expect,
+    };
+    let recorded = is_of_variant.then(|| job(format!("replay/{stem}"), false, Expect::Reproduces));
+    let on_correct = job(format!("replay/{stem}/{CORRECT}"), true, Expect::Gone);
+    recorded.into_iter().chain([on_correct]).collect()
+}
+
+/// The trace files of the corpus, in order.
+fn corpus_files(corpus: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| Failure::Other(format!("{}: {error}", corpus.display()));
+    let entries = match fs::read_dir(corpus) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        files.extend(
+            path.extension()
+                .is_some_and(|end| end == "json")
+                .then_some(path),
+        );
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(corpus: &Path) -> Plan {
+        Plan::new(Profile::Quick, Catalogue::get(), corpus).unwrap()
+    }
+
+    #[test]
+    fn shards_share_the_jobs_out() {
+        let plan = plan(Path::new("/nonexistent"));
+        let shard = |text: &str| plan.part(Some(text.parse().unwrap()));
+        let parts = [shard("1/3"), shard("2/3"), shard("3/3")];
+        let mut names: Vec<_> = parts.iter().flatten().map(|job| &job.name).collect();
+        let mut all: Vec<_> = plan.jobs.iter().map(|job| &job.name).collect();
+        names.sort();
+        all.sort();
+        assert_eq!(names, all);
+        let sizes = parts.map(|part| part.len());
+        assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
+        assert!(shard("99/99").is_empty());
+        for text in ["0/3", "4/3", "1", "1/0", "-1/2", "a/b", ""] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_every_variant_and_rule_has_a_job() {
+        let plan = plan(Path::new("/nonexistent"));
+        let names: BTreeSet<_> = plan.jobs.iter().map(|job| job.name.as_str()).collect();
+        assert_eq!(names.len(), plan.jobs.len());
+        let catalogue = Catalogue::get();
+        for (name, variant) in &catalogue.variants {
+            assert!(names.contains(format!("{}/{name}/dpor", variant.scenario).as_str()));
+        }
+        for scenario in catalogue.scenarios.keys() {
+            assert!(names.contains(format!("{scenario}/correct/dpor").as_str()));
+            assert!(names.contains(format!("{scenario}/correct/loom").as_str()));
+        }
+        let rules = SPECS
+            .iter()
+            .flat_map(|spec| spec.rules.iter().map(move |r| (spec.name, r)));
+        for (spec, rule) in rules {
+            assert!(names.contains(format!("model/{spec}/without/{rule}").as_str()));
+        }
+        let variants: Vec<_> = catalogue.variants.keys().cloned().collect();
+        assert_eq!(plan.unrecorded, variants);
+    }
+
+    #[test]
+    fn a_damaged_trace_in_the_corpus_still_has_its_jobs() {
+        let corpus = tempfile::tempdir().unwrap();
+        fs::write(corpus.path().join("b.json"), "{").unwrap();
+        fs::write(corpus.path().join("README.md"), "").unwrap();
+        let plan = plan(corpus.path());
+        let replays = plan
+            .jobs
+            .iter()
+            .filter(|job| job.name.starts_with("replay/"));
+        let names: Vec<_> = replays.map(|job| job.name.as_str()).collect();
+        assert_eq!(names, ["replay/b", "replay/b/correct"]);
+    }
+}

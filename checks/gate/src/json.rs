@@ -1,0 +1,271 @@
+//! The documents for programs. `JSON.md` beside this package's manifest describes them; a test
+//! keeps it complete.
+//!
+//! A document's `schema` ends in a number that changes when a field changes its meaning or goes
+//! away. New fields come without a new number.
+
+use crate::suite::{self, Report, Verdict};
+use cutpoint_traces::Trace;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The schema of [`CheckJson`].
+pub const CHECK_SCHEMA: &str = "cutpoint-check/1";
+/// The schema of [`ModelJson`].
+pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
+/// The schema of [`ReplayJson`].
+pub const REPLAY_SCHEMA: &str = "cutpoint-replay/1";
+
+/// The result of `check`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckJson {
+    /// [`CHECK_SCHEMA`].
+    pub schema: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The seeded variant; null for the correct protocol.
+    pub variant: Option<String>,
+    /// The explorer.
+    pub engine: String,
+    /// The design of the file system.
+    pub design: String,
+    /// One of [`Verdict::name`].
+    pub verdict: String,
+    /// The violated invariant.
+    pub invariant: Option<String>,
+    /// What the invariant demands.
+    pub expected: Option<String>,
+    /// What there is instead.
+    pub observed: Option<String>,
+    /// The bound if the verdict is WithinBounds, the reason if it is NotMeasured or HarnessBroken.
+    pub why: Option<String>,
+    /// Whether the search ended before it reached what was asked for.
+    pub unfinished: bool,
+    /// What was asked for.
+    pub bounds: BoundsJson,
+    /// Executions run.
+    pub executions: u64,
+    /// Mazurkiewicz traces seen.
+    pub traces_distinct: u64,
+    /// Executions given up because they could only repeat others.
+    pub sleep_blocked: u64,
+    /// Cuts visited, those of recoveries included.
+    pub crash_frontiers: u64,
+    /// Distinct crash cases judged.
+    pub crash_cases: u64,
+    /// Disk images that the cases stand for.
+    pub crash_states_covered: u128,
+    /// Recoveries run.
+    pub recoveries_run: u64,
+    /// What the external judge saw.
+    pub e2fsck: E2fsckJson,
+    /// Named interesting states, with the number of executions or recoveries that reached them.
+    pub reached: BTreeMap<String, u64>,
+    /// Where the counterexample was written.
+    pub trace_file: Option<String>,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+    /// Seconds of processor time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_s: Option<f64>,
+    /// The largest amount of memory that the process held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
+}
+
+/// What was asked of a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoundsJson {
+    /// The most preemptions in an execution.
+    pub preemptions: Option<usize>,
+    /// The number of executions after which to stop.
+    pub executions: Option<u64>,
+    /// The seconds after which to stop.
+    pub time_s: Option<f64>,
+    /// The seed of the random engines.
+    pub seed: u64,
+    /// How finely operations are scheduled.
+    pub granularity: String,
+    /// Which power cuts.
+    pub crash: String,
+    /// How often recovery itself is cut off.
+    pub recovery_crashes: u32,
+    /// How writes tear.
+    pub tear: String,
+}
+
+/// What e2fsck saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct E2fsckJson {
+    /// Images that it judged.
+    pub judged: u64,
+    /// Images equal to one that it had judged.
+    pub cached: u64,
+    /// Images that it could not judge.
+    pub not_measured: u64,
+    /// Why not.
+    pub why_not: Option<String>,
+}
+
+/// The result of `model check`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelJson {
+    /// [`MODEL_SCHEMA`].
+    pub schema: String,
+    /// The model.
+    pub spec: String,
+    /// The rules that were switched off.
+    pub without: Vec<String>,
+    /// "Holds", "Vacuous" or "Violated".
+    pub verdict: String,
+    /// The violated invariant.
+    pub invariant: Option<String>,
+    /// The steps to the violation.
+    pub actions: Vec<String>,
+    /// Required situations that were never reached.
+    pub unreached: Vec<String>,
+    /// Different states visited.
+    pub states: u64,
+    /// The longest of the shortest paths to a state, counted in states.
+    pub depth: u64,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+/// The result of `replay`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplayJson {
+    /// [`REPLAY_SCHEMA`].
+    pub schema: String,
+    /// The trace file.
+    pub trace_file: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The variant that it was replayed on; null for the correct protocol.
+    pub variant: Option<String>,
+    /// "Reproduces", "Gone", "Differs" or "NoLongerApplies".
+    pub verdict: String,
+    /// The invariant that was violated in the replay.
+    pub invariant: Option<String>,
+    /// What was observed in the replay.
+    pub observed: Option<String>,
+    /// Why the trace no longer applies.
+    pub why: Option<String>,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+impl CheckJson {
+    /// The document of a report, whose counterexample was written to `trace_file`.
+    pub fn new(report: &Report, trace_file: Option<&Path>) -> CheckJson {
+        let violation = counterexample(report).map(|trace| &trace.violation);
+        let request = &report.request;
+        let crash = &report.crash;
+        CheckJson {
+            schema: CHECK_SCHEMA.into(),
+            scenario: request.scenario.clone(),
+            variant: request.variant.clone(),
+            engine: request.engine.to_string(),
+            design: request.design.to_string(),
+            verdict: report.verdict.name().into(),
+            invariant: violation.map(|violation| violation.invariant.clone()),
+            expected: violation.map(|violation| violation.expected.clone()),
+            observed: violation.map(|violation| violation.observed.clone()),
+            why: why(&report.verdict).map(str::to_string),
+            unfinished: suite::is_unfinished(report),
+            bounds: BoundsJson::new(report),
+            executions: report.executions,
+            traces_distinct: report.traces_distinct,
+            sleep_blocked: report.sleep_blocked,
+            crash_frontiers: crash.crash_frontiers,
+            crash_cases: crash.crash_cases,
+            crash_states_covered: crash.crash_states_covered,
+            recoveries_run: crash.recoveries_run,
+            e2fsck: E2fsckJson {
+                judged: report.e2fsck.judged,
+                cached: report.e2fsck.cached,
+                not_measured: report.e2fsck.not_measured,
+                why_not: report.e2fsck.why_not.clone(),
+            },
+            reached: report
+                .reached
+                .iter()
+                .map(|(name, count)| (name.to_string(), *count))
+                .collect(),
+            trace_file: trace_file.map(|path| path.display().to_string()),
+            wall_s: Some(report.wall_s),
+            cpu_s: Some(report.cpu_s),
+            peak_rss_bytes: Some(report.peak_rss_bytes),
+        }
+    }
+
+    /// The same without what differs from run to run.
+    pub fn timeless(&self) -> CheckJson {
+        CheckJson {
+            wall_s: None,
+            cpu_s: None,
+            peak_rss_bytes: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl BoundsJson {
+    fn new(report: &Report) -> BoundsJson {
+        let request = &report.request;
+        BoundsJson {
+            preemptions: request.preemptions,
+            executions: request.executions,
+            time_s: request.time.map(|time| time.as_secs_f64()),
+            seed: request.seed,
+            granularity: request.granularity.to_string(),
+            crash: suite::name_of(&suite::CUT_MODES, &request.crash).into(),
+            recovery_crashes: request.recovery_crashes,
+            tear: suite::name_of(&suite::TEARS, &request.tear).into(),
+        }
+    }
+}
+
+impl ModelJson {
+    /// The same without what differs from run to run.
+    pub fn timeless(&self) -> ModelJson {
+        ModelJson {
+            wall_s: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl ReplayJson {
+    /// The same without what differs from run to run, or from one source tree to the next.
+    pub fn timeless(&self) -> ReplayJson {
+        let name = Path::new(&self.trace_file).file_name();
+        ReplayJson {
+            trace_file: name.unwrap_or_default().to_string_lossy().into_owned(),
+            wall_s: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// The counterexample of a report.
+pub fn counterexample(report: &Report) -> Option<&Trace> {
+    match &report.verdict {
+        Verdict::Violated(trace) => Some(trace),
+        _ => None,
+    }
+}
+
+/// The text that goes with a verdict.
+pub fn why(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Exhausted | Verdict::Violated(_) => None,
+        Verdict::WithinBounds(why) | Verdict::NotMeasured(why) | Verdict::HarnessBroken(why) => {
+            Some(why)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `cutpoint list`: what can be checked.
+
+use crate::args::ListArgs;
+use crate::exit::{Exit, Failure};
+use crate::model::SPECS;
+use crate::output::{self, BOLD, FAINT, styled};
+use crate::suite::Catalogue;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// The schema of [`ListJson`].
+const SCHEMA: &str = "cutpoint-list/1";
+
+/// Everything that can be checked.
+#[derive(Serialize)]
+struct ListJson<'a> {
+    schema: &'static str,
+    scenarios: Vec<ScenarioJson<'a>>,
+    variants: Vec<VariantJson<'a>>,
+    models: Vec<SpecJson>,
+}
+
+/// A scenario.
+#[derive(Serialize)]
+struct ScenarioJson<'a> {
+    name: &'a str,
+    design: String,
+    about: &'a str,
+    reaches: &'a [String],
+    variants: Vec<&'a str>,
+}
+
+/// A seeded variant.
+#[derive(Serialize)]
+struct VariantJson<'a> {
+    name: &'a str,
+    scenario: &'a str,
+    invariant: &'a str,
+    needs_crash: bool,
+    catalogue: &'a str,
+    about: &'a str,
+}
+
+/// A model.
+#[derive(Serialize)]
+struct SpecJson {
+    name: &'static str,
+    about: &'static str,
+    rules: Vec<&'static str>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the list can not be printed.
+pub fn run(args: &ListArgs) -> Result<Exit, Failure> {
+    let list = list(Catalogue::get());
+    let text = match args.json {
+        true => output::to_json(&list),
+        false => text(&list),
+    };
+    output::print(&text)?;
+    Ok(Exit::Holds)
+}
+
+fn list(catalogue: &Catalogue) -> ListJson<'_> {
+    let scenarios = catalogue
+        .scenarios
+        .iter()
+        .map(|(name, scenario)| ScenarioJson {
+            name,
+            design: scenario.design().to_string(),
+            about: &scenario.about,
+            reaches: &scenario.reaches,
+            variants: catalogue.variants_of(name).collect(),
+        });
+    let variants = catalogue
+        .variants
+        .iter()
+        .map(|(name, variant)| VariantJson {
+            name,
+            scenario: &variant.scenario,
+            invariant: &variant.invariant,
+            needs_crash: variant.needs_crash,
+            catalogue: &variant.catalogue,
+            about: &variant.about,
+        });
+    let models = SPECS.iter().map(|spec| SpecJson {
+        name: spec.name,
+        about: spec.about,
+        rules: spec.rules.iter().map(|rule| rule.name()).collect(),
+    });
+    ListJson {
+        schema: SCHEMA,
+        scenarios: scenarios.collect(),
+        variants: variants.collect(),
+        models: models.collect(),
+    }
+}
+
+fn text(list: &ListJson<'_>) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    line(styled(BOLD, "Scenarios"));
+    for scenario in &list.scenarios {
+        line(format!(
+            "  {} ({} design)",
+            styled(BOLD, scenario.name),
+            scenario.design
+        ));
+        line(format!("    {}", scenario.about));
+        for state in scenario.reaches {
+            line(format!("    {} {state}", styled(FAINT, "must reach:")));
+        }
+    }
+    line(format!("\n{}", styled(BOLD, "Seeded variants")));
+    for variant in &list.variants {
+        let crash = if variant.needs_crash {
+            ", by a power cut"
+        } else {
+            ""
+        };
+        line(format!(
+            "  {} breaks {}{crash} ({}, {})",
+            styled(BOLD, variant.name),
+            variant.invariant,
+            variant.catalogue,
+            variant.scenario
+        ));
+        line(format!("    {}", variant.about));
+    }
+    line(format!(
+        "\n{}",
+        styled(BOLD, "Models, and the rules that can be switched off")
+    ));
+    for spec in &list.models {
+        line(format!("  {}", styled(BOLD, spec.name)));
+        line(format!("    {}", spec.about));
+        for rule in &spec.rules {
+            line(format!("    --without {rule}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_everything() {
+        let catalogue = Catalogue::get();
+        let text = text(&list(catalogue));
+        let names = catalogue.scenarios.keys().chain(catalogue.variants.keys());
+        let rules = SPECS
+            .iter()
+            .flat_map(|spec| spec.rules)
+            .map(|rule| rule.name());
+        for name in names.map(String::as_str).chain(rules) {
+            assert!(text.contains(name), "{name}");
+        }
+    }
+}

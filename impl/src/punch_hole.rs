@@ -13,9 +13,7 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::truncate::{remove_space, truncate_pagecache_range};
 use crate::units::Lblk;
-use crate::zero_partial::zero_partial_blocks;
 use crate::{allocate, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -49,13 +47,13 @@ pub fn punch_hole<D: Device, P: Protocol>(
     }
     let _invalidate = inode.invalidate_lock.write();
     P::update_disksize_before_punch(fs, inode, end)?;
-    zero_partial_blocks(fs, inode, offset..end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);
     if blocks.start >= blocks.end {
-        return Ok(());
+        return P::zero_partial_blocks(fs, inode, offset..end);
     }
-    truncate_pagecache_range(fs, inode, blocks.clone());
-    let freed = allocate::retry_after_commit(fs, || free_blocks(fs, inode, blocks.clone()));
+    P::truncate_pagecache_range(fs, inode, blocks.clone());
+    let freed = P::zero_partial_blocks(fs, inode, offset..end)
+        .and_then(|()| allocate::retry_after_commit(fs, || free_blocks(fs, inode, blocks.clone())));
     if freed.is_err() {
         // The folios are gone, so what was delayed will never be written.
         drop_delayed(fs, inode, blocks);
@@ -71,7 +69,7 @@ fn free_blocks<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     let mut data = inode.lock_data();
-    remove_space(fs, &mut handle, inode, &mut data, blocks.clone())?;
+    P::remove_space(fs, &mut handle, inode, &mut data, blocks.clone())?;
     data.insert_status(Mapping {
         start: blocks.start,
         len: blocks.end.0 - blocks.start.0,

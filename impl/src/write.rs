@@ -15,7 +15,7 @@ use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use crate::{read, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub fn buffered_write<D: Device, P: Protocol>(
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if end > size {
-        zero_eof(fs, inode, size, End::Grows)?;
+        P::zero_eof(fs, inode, size, End::Grows)?;
     }
     let blocks = Lblk::containing(offset)..Lblk::round_up(end);
     let mut map = None;

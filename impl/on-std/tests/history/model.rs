@@ -76,7 +76,7 @@ impl File {
                 len,
                 keep: false,
                 ..
-            } => grow(bytes, offset + len),
+            } if len > 0 => grow(bytes, offset + len),
             Op::Unlink { .. } => self.is_unlinked = true,
             _ => {}
         }

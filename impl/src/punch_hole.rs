@@ -18,8 +18,8 @@ use crate::{allocate, trace};
 use rt::sync::Arc;
 use std::ops::Range;
 
-/// Punches a hole of `len` bytes at `offset`. The size stays, and what lies beyond the last block
-/// of the file is left alone.
+/// Punches a hole of `len` bytes at `offset`. The size stays. A hole that reaches beyond the end
+/// of the file reaches to the end of its last block, and what lies beyond that is left alone.
 ///
 /// # Locking
 /// Takes: `i_rwsem` and `invalidate_lock`, both exclusive; under them folio locks and writeback
@@ -40,11 +40,14 @@ pub fn punch_hole<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
-    let file_end = Lblk::round_up(size).offset();
-    let end = offset.saturating_add(len).min(file_end);
-    if offset >= size || offset >= end {
+    if offset >= size || len == 0 {
         return Ok(());
     }
+    let end = match offset.saturating_add(len) {
+        // The last block goes as a whole: what it holds beyond the end of the file is nobody's.
+        end if end > size => Lblk::round_up(size).offset(),
+        end => end,
+    };
     let _invalidate = inode.invalidate_lock.write();
     P::update_disksize_before_punch(fs, inode, end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);

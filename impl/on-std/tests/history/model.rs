@@ -59,7 +59,9 @@ impl File {
     fn apply(&mut self, index: usize, op: &Op) {
         let bytes = &mut self.bytes;
         match *op {
-            Op::Write { offset, len, .. } => write(bytes, offset, &data(index, offset, len)),
+            Op::Write { offset, len, .. } | Op::SyncWrite { offset, len, .. } => {
+                write(bytes, offset, &data(index, offset, len))
+            }
             Op::Truncate { size, .. } => bytes.truncate(size as usize),
             Op::Extend { size, .. } => grow(bytes, size),
             Op::Punch { offset, len, .. } => zero(bytes, offset, len),

@@ -9,8 +9,9 @@
 //!   or before the cut.
 //! - Data is written in place. A block, or a sector where writes tear, is what it was at some point
 //!   between two bounds. No earlier than the last operation that made it durable (fsync, a
-//!   synchronous write to it, a mount), and than the last one, among those that the metadata shows, that took the block from the file
-//!   or cut it off: what was there before must not come back. No later than the cut.
+//!   synchronous write to it, a mount), and than the last one, among those that the metadata shows,
+//!   that took the block from the file or cut it off: what was there before must not come back. No
+//!   later than the cut.
 //! - The size on disk follows data as their I/O completes. So a size that is neither what a call
 //!   has asked for nor promised is the end of data that was written: its last block is not
 //!   padding.

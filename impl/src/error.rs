@@ -32,6 +32,9 @@ pub enum FsError {
     /// The name is not there.
     #[error("there is no file of that name")]
     NotFound,
+    /// The name is a directory's.
+    #[error("the name is that of a directory")]
+    IsDirectory,
     /// The name is already there.
     #[error("there is already a file of that name")]
     Exists,

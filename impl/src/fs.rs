@@ -235,7 +235,11 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     pub fn unmount(&self) -> Result<(), FsError> {
         self.sync()?;
         for inode in self.inodes_in_memory() {
-            evict::evict(self, &inode);
+            match inode.links() {
+                // Whoever has it open still: there is no file system to come back to.
+                0 => evict::delete(self, &inode)?,
+                _ => evict::evict(self, &inode),
+            }
         }
         self.inodes.with(BTreeMap::clear);
         self.journal.commit_once()?;

@@ -36,6 +36,11 @@ pub struct Inode {
     pub completed: SpinLock<Vec<Ioend>>,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
+    /// Who has it open.
+    users: SpinLock<u32>,
+    /// Names that lead to it. Changed under `i_rwsem`, and read under it or once nobody uses the
+    /// inode any more.
+    links: LeafMutex<u16>,
     /// What the inode on disk holds besides. Changed only while the inode is new.
     attributes: disk::inode::Inode,
 }
@@ -101,6 +106,8 @@ impl Inode {
             cache: PageCache::new(ino, blocks_per_folio),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
             sync_tid: LeafMutex::new(None),
+            users: SpinLock::new(&class::I_COUNT, key, 0),
+            links: LeafMutex::new(attributes.links),
             attributes,
         }
     }
@@ -188,6 +195,30 @@ impl Inode {
                 .filter(|m| m.status == Status::Delayed)
                 .collect()
         })
+    }
+
+    /// Counts one more user. Requires: that the inode has a name, or a user.
+    pub fn iget(&self) {
+        self.users.write(|users| *users += 1);
+    }
+
+    /// Counts one user less; says whether that was the last one. Who never counted itself, like a
+    /// reader of a file that stays, has nothing to take back.
+    pub(crate) fn put(&self) -> bool {
+        self.users.write(|users| {
+            *users = users.saturating_sub(1);
+            *users == 0
+        })
+    }
+
+    /// How many names lead to it.
+    pub fn links(&self) -> u16 {
+        self.links.with(|links| *links)
+    }
+
+    /// Sets how many names lead to it. Requires: `i_rwsem`, exclusive.
+    pub(crate) fn set_links(&self, to: u16) {
+        self.links.with(|links| *links = to);
     }
 
     /// Notes that a transaction changes the inode.

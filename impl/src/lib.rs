@@ -50,6 +50,16 @@ pub mod zero_partial;
 
 pub mod truncate;
 
+pub mod setattr;
+
+pub mod fallocate;
+
+pub mod punch_hole;
+
+pub mod zero_range;
+
+pub mod unlink;
+
 pub mod fsync;
 
 pub mod evict;

@@ -2,7 +2,7 @@
 //!
 //! # Source
 //! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_begin`;
-//! fs/ext4/inode.c `ext4_da_map_blocks`.
+//! fs/ext4/inode.c `ext4_da_map_blocks`; include/linux/fs.h `generic_write_sync`.
 
 use crate::cache::FolioGuard;
 use crate::device::Device;
@@ -15,8 +15,9 @@ use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
-use crate::zero_partial::{End, zero_eof};
-use crate::{read, trace};
+use crate::zero_partial::End;
+use crate::{fsync, read, trace};
+use rt::Value;
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -48,7 +49,7 @@ pub fn buffered_write<D: Device, P: Protocol>(
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if end > size {
-        zero_eof(fs, inode, size, End::Grows)?;
+        P::zero_eof(fs, inode, size, End::Grows)?;
     }
     let blocks = Lblk::containing(offset)..Lblk::round_up(end);
     let mut map = None;
@@ -79,6 +80,36 @@ pub fn buffered_write<D: Device, P: Protocol>(
         lblk = Lblk(lblk.0 + 1);
     }
     trace::step("write", || args([("", trace::range(&blocks))]));
+    Ok(())
+}
+
+/// As [`buffered_write`], to a file opened with `O_SYNC` or `O_DSYNC`: what has been written is
+/// durable when this returns. The two differ in times only, which this core does not keep.
+///
+/// # Locking
+/// As [`buffered_write`], and after that, holding nothing, as [`fsync::fsync`].
+///
+/// # Crash
+/// Once it has returned without an error, the written bytes survive, and so do the size that they
+/// need and all that changed the file's sizes and extents before.
+///
+/// # Errors
+/// As [`buffered_write`], and then nothing is promised; as [`fsync::fsync`].
+pub fn synchronous_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<(), FsError> {
+    buffered_write(fs, inode, offset, bytes)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let end = offset + bytes.len() as u64;
+    fsync::fsync_range(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+    rt::acknowledged("synchronous write", || {
+        args([("ino", inode.ino.0.into()), ("", Value::Range(offset, end))])
+    });
     Ok(())
 }
 

@@ -198,10 +198,11 @@ impl FolioGuard<'_> {
         self.state.data[at + offset..at + BLOCK_SIZE].fill(0);
     }
 
-    /// Forgets the blocks from `from` on: they leave the file.
-    pub fn invalidate_from(&mut self, from: Lblk) {
+    /// Forgets those of its blocks that lie in `blocks`: they leave the file.
+    pub fn invalidate(&mut self, blocks: Range<Lblk>) {
         let range = self.folio.range();
-        for lblk in (from.max(range.start).0..range.end.0).map(Lblk) {
+        let (start, end) = (blocks.start.max(range.start), blocks.end.min(range.end));
+        for lblk in (start.0..end.0).map(Lblk) {
             self.zero_from(lblk, 0);
             let bit = self.bit(lblk);
             self.state.uptodate &= !bit;

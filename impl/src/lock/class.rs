@@ -31,6 +31,8 @@ pub static I_ES_LOCK: Class = Class::unranked("i_es_lock");
 pub static I_SIZE: Class = Class::unranked("i_size");
 /// The size that the next inode write puts on disk, per inode.
 pub static I_DISKSIZE: Class = Class::unranked("i_disksize");
+/// Who has a file open, per inode.
+pub static I_COUNT: Class = Class::unranked("i_count");
 /// The orphan list.
 pub static ORPHAN_LOCK: Class = Class::unranked("s_orphan_lock");
 /// The block allocator of the group.

@@ -36,9 +36,13 @@ pub mod mount;
 
 pub mod directory;
 
+pub mod delalloc;
+
 pub mod write;
 
 pub mod read;
+
+pub mod user;
 
 pub mod ioend;
 
@@ -62,6 +66,8 @@ pub mod unlink;
 
 pub mod fsync;
 
+pub mod direct;
+
 pub mod evict;
 
 pub mod invariants;
@@ -70,3 +76,6 @@ pub mod trace;
 
 /// The runtime that the core is built on.
 pub use rt;
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,7 @@ pub fn punch_hole<D: Device, P: Protocol>(
     if offset >= size || offset >= end {
         return Ok(());
     }
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     P::update_disksize_before_punch(fs, inode, end)?;
     zero_partial_blocks(fs, inode, offset..end)?;

@@ -62,6 +62,7 @@ pub fn truncate_up<D: Device, P: Protocol>(
     if size <= before {
         return Ok(());
     }
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     zero_eof(fs, inode, before, End::Grows)?;
     raise_sizes(fs, inode, size)

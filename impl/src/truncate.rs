@@ -43,6 +43,7 @@ pub fn truncate_down<D: Device, P: Protocol>(
     if size >= inode.size.get() {
         return Ok(());
     }
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     zero_eof(fs, inode, size, End::Shrinks)?;
     set_sizes(fs, inode, size)?;
@@ -93,7 +94,14 @@ pub fn truncate_pagecache_range<D: Device, P: Protocol>(
 }
 
 /// The second handle: removes the mappings from `from` on, and takes the inode off the list.
-fn free_blocks<D: Device, P: Protocol>(
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: a handle, then
+/// `i_data_sem`, then the orphan lock.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn free_blocks<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Inode,
     from: Lblk,

@@ -39,7 +39,7 @@ pub struct Iomap {
 /// of `range` as has none and makes it delayed.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, or `invalidate_lock`, shared. Takes: `i_data_sem`, shared for
+/// Requires: `i_rwsem`, exclusive, or `invalidate_lock`, shared, with the folio lock. Takes: `i_data_sem`, shared for
 /// looking up, exclusive for reserving, and then looks up again.
 ///
 /// # Errors

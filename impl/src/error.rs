@@ -50,6 +50,9 @@ pub enum FsError {
     /// A store through a mapping of the file raced with direct I/O to the same bytes: `EIO`.
     #[error("a store through a mapping of the file raced with direct I/O to the same bytes")]
     RacedWithStore,
+    /// The page lies beyond the end of the file: `SIGBUS`.
+    #[error("the page lies beyond the end of the file")]
+    BeyondEnd,
     /// The file would become larger than the file system supports.
     #[error(
         "the file would be larger than {} bytes",

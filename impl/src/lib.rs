@@ -42,6 +42,8 @@ pub mod write;
 
 pub mod read;
 
+pub mod fault;
+
 pub mod user;
 
 pub mod ioend;

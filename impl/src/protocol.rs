@@ -5,6 +5,7 @@
 //! [`crate::journal::JournalSteps`].
 
 use crate::allocate::Kind;
+use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
 use crate::device::Device;
 use crate::direct::{DirectIo, WriteChecks};
@@ -14,7 +15,7 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::{self, Handle, JournalSteps};
 use crate::units::Lblk;
-use crate::{completion, delalloc, direct, orphan, punch_hole, write, writeback};
+use crate::{completion, delalloc, direct, fault, orphan, punch_hole, write, writeback};
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -132,6 +133,27 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
     /// Removes delayed blocks and releases their reservation.
     fn punch_delalloc<D: Device>(fs: &Filesystem<D, Self>, inode: &Inode, blocks: Range<Lblk>) {
         delalloc::punch_delalloc(fs, inode, blocks)
+    }
+
+    /// Takes a folio's dirty blocks for I/O, and write-protects it.
+    fn clear_dirty_for_io(guard: &mut FolioGuard<'_>) -> Vec<Lblk> {
+        guard.clear_dirty_for_io()
+    }
+
+    /// Whether the page that a fault has locked is still the file's.
+    fn mkwrite_is_valid(guard: &FolioGuard<'_>) -> bool {
+        fault::mkwrite_is_valid(guard)
+    }
+
+    /// Before a part of a folio is forgotten: write-protects it.
+    fn protect_partial_folio(guard: &mut FolioGuard<'_>) {
+        fault::protect_partial_folio(guard)
+    }
+
+    /// After the end of the file has moved from `from`: zeroes what stores have left in its page up
+    /// to `to`, and write-protects the page.
+    fn pagecache_isize_extended(inode: &Inode, from: u64, to: u64) {
+        fault::pagecache_isize_extended(inode, from, to)
     }
 
     /// Before blocks are removed: waits until no direct I/O to the file is under way.

@@ -71,7 +71,8 @@ pub fn truncate_up<D: Device, P: Protocol>(
 /// Sets both sizes to a larger one, in a handle of its own.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, and no handle. Takes: a handle, then `i_data_sem`.
+/// Requires: `i_rwsem`, exclusive, and no handle. Takes: a handle, then `i_data_sem`; then a folio
+/// lock.
 ///
 /// # Crash
 /// Requires that the end of the last block is zero on disk: see [`zero_eof`].
@@ -83,11 +84,16 @@ pub fn raise_sizes<D: Device, P: Protocol>(
     inode: &Inode,
     size: u64,
 ) -> Result<(), FsError> {
-    let mut handle = fs.start_handle(allocate::CREDITS)?;
-    let data = inode.lock_data();
-    trace::step("set i_disksize and i_size", || args([("to", size.into())]));
-    // The larger first: the size on disk is never the larger one, not even in between.
-    inode.size.set(size);
-    inode.disksize.set(size);
-    fs.mark_inode_dirty(&mut handle, inode, &data)
+    let before = inode.size.get();
+    {
+        let mut handle = fs.start_handle(allocate::CREDITS)?;
+        let data = inode.lock_data();
+        trace::step("set i_disksize and i_size", || args([("to", size.into())]));
+        // The larger first: the size on disk is never the larger one, not even in between.
+        inode.size.set(size);
+        inode.disksize.set(size);
+        fs.mark_inode_dirty(&mut handle, inode, &data)?;
+    }
+    P::pagecache_isize_extended(inode, before, size);
+    Ok(())
 }

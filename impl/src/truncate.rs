@@ -88,6 +88,7 @@ pub fn truncate_pagecache_range<D: Device, P: Protocol>(
             trace::step("drop folio", || args([("", trace::range(&range))]));
             inode.cache.detach(&mut guard);
         } else {
+            P::protect_partial_folio(&mut guard);
             guard.invalidate(blocks.clone());
         }
     }

@@ -155,8 +155,11 @@ fn write_mapped<D: Device, P: Protocol>(
             Ok(true) => {
                 written += copied.len();
                 len_max = BLOCK_SIZE;
-                if at + copied.len() as u64 > inode.size.get() {
+                let size = inode.size.get();
+                if at + copied.len() as u64 > size {
                     inode.size.set(at + copied.len() as u64);
+                    drop(guard);
+                    P::pagecache_isize_extended(inode, size, at);
                 }
             }
             Ok(false) => {

@@ -135,6 +135,7 @@ fn write_locked<D: Device, P: Protocol>(
     if !checks.extends {
         return rw(fs, inode, range, user, checks, mode);
     }
+    let size = inode.size.get();
     P::dio_zero_eof(fs, inode, range.end)?;
     P::dio_orphan_add(fs, inode)?;
     let outcome = rw(fs, inode, range, user, checks, mode);
@@ -144,6 +145,9 @@ fn write_locked<D: Device, P: Protocol>(
         Ok(Submitted::Queued(_)) => return outcome,
         Err(_) => false,
     };
+    if inode.size.get() > size {
+        P::pagecache_isize_extended(inode, size, range.start);
+    }
     let cleaned = P::inode_extension_cleanup(fs, inode, is_whole);
     let written = outcome?;
     cleaned.map(|()| written)

@@ -2,6 +2,7 @@
 //! that hold while nothing is under way.
 
 mod direct;
+mod mapped;
 mod short_copy;
 
 use crate::device::memory::{Image, MemoryDevice};

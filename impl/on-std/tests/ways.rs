@@ -222,3 +222,24 @@ fn an_unaligned_write_keeps_what_is_in_flight_around_it() {
     ];
     replay(1, 128, &ops);
 }
+
+/// Found by such a history: what a store had left beyond the end, in a block over a hole, became
+/// content when the end moved into that block and then past it.
+#[test]
+fn a_store_beyond_the_end_over_a_hole_never_becomes_content() {
+    let fault = Fault::None;
+    let ops = [
+        Op::SetSize { size: 4_097 },
+        Op::Store {
+            offset: 4_096,
+            len: 1_060,
+        },
+        Op::SetSize { size: 5_121 },
+        Op::Write {
+            offset: 6_144,
+            len: 1,
+            fault,
+        },
+    ];
+    replay(2, 128, &ops);
+}

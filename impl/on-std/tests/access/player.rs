@@ -269,7 +269,7 @@ impl<D: Device, P: Protocol> Player<D, P> {
     }
 
     fn load(&self, offset: u64, len: usize) -> Result<(), String> {
-        let is_mapped = offset + len as u64 <= self.first_unmapped();
+        let is_mapped = len == 0 || offset + len as u64 <= self.first_unmapped();
         match load(&self.fs, &self.inode, offset, len) {
             Ok(bytes) if is_mapped => {
                 let start = self.model.len().min(offset as usize);

@@ -9,7 +9,6 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::truncate::remove_space;
 use crate::units::Lblk;
 use crate::{allocate, orphan, trace};
 use rt::sync::Arc;
@@ -67,10 +66,10 @@ pub fn delete<D: Device, P: Protocol>(
         trace::step("delete inode", || args([("ino", inode.ino.0.into())]));
         inode.disksize.set(0);
         inode.size.set(0);
-        remove_space(fs, &mut handle, inode, &mut data, ALL)?;
+        P::remove_space(fs, &mut handle, inode, &mut data, ALL)?;
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
-    orphan::del(fs, &mut handle, inode)?;
+    P::orphan_del(fs, &mut handle, inode)?;
     // The time of deletion. This core reads no clock; and a time that could be an inode's number
     // would look like a link of the orphan list.
     let earliest = fs.geometry().inodes + 1;

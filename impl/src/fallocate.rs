@@ -17,7 +17,7 @@ use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use crate::{allocate, setattr, trace, writeback};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -31,7 +31,8 @@ pub enum SizeMode {
     Keep,
 }
 
-/// Allocates blocks, unwritten, for every byte of `len` from `offset` on that has none.
+/// Allocates blocks, unwritten, for every byte of `len` from `offset` on that has none. No bytes
+/// are no change; the kernel refuses them before the file system is asked.
 ///
 /// # Locking
 /// Takes: `i_rwsem`, exclusive; under it one handle after another, each with `i_data_sem`. Not
@@ -52,6 +53,9 @@ pub fn fallocate<D: Device, P: Protocol>(
     mode: SizeMode,
 ) -> Result<(), FsError> {
     let end = checked_end(offset, len)?;
+    if len == 0 {
+        return Ok(());
+    }
     let _rwsem = inode.i_rwsem.write();
     P::inode_dio_wait(fs, inode);
     let size = inode.size.get();
@@ -59,7 +63,7 @@ pub fn fallocate<D: Device, P: Protocol>(
     if mode == SizeMode::Keep || end <= size {
         return Ok(());
     }
-    zero_eof(fs, inode, size, End::Grows)?;
+    P::zero_eof(fs, inode, size, End::Grows)?;
     setattr::raise_sizes(fs, inode, end)
 }
 

@@ -24,7 +24,6 @@ use crate::orphan::{self, OrphanList};
 use crate::protocol::{Correct, Protocol};
 use crate::space::{GroupBuffers, Space};
 use crate::trace::args;
-use crate::truncate::remove_space;
 use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
 use crate::{allocate, evict, trace};
 use rt::sync::{Arc, LeafMutex};
@@ -270,10 +269,10 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         let mut handle = self.start_handle(orphan::CREDITS + allocate::CREDITS)?;
         let mut data = inode.lock_data();
         let keep = Lblk::round_up(inode.disksize.get());
-        remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
+        P::remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
         self.mark_inode_dirty(&mut handle, &inode, &data)?;
         drop(data);
-        orphan::del(self, &mut handle, &inode)?;
+        P::orphan_del(self, &mut handle, &inode)?;
         handle.stop();
         Ok(false)
     }

@@ -12,10 +12,11 @@ use crate::direct::{DirectIo, WriteChecks};
 use crate::error::FsError;
 use crate::extent::{Mapping, status::Cookie};
 use crate::fs::Filesystem;
-use crate::inode::Inode;
+use crate::inode::{DataGuard, Inode};
 use crate::journal::{self, Handle, JournalSteps};
 use crate::units::Lblk;
-use crate::{completion, delalloc, direct, fault, orphan, punch_hole, write, writeback};
+use crate::zero_partial::{self, End};
+use crate::{completion, delalloc, direct, fault, orphan, punch_hole, truncate, write, writeback};
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -56,6 +57,55 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         completion::update_disksize(fs, handle, inode, end)
     }
 
+    /// Before the end of a file moves: makes the block that holds byte `size` zero from there on,
+    /// in the cache and on disk.
+    ///
+    /// # Errors
+    /// As [`zero_partial::zero_eof`].
+    fn zero_eof<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Arc<Inode>,
+        size: u64,
+        end: End,
+    ) -> Result<(), FsError> {
+        zero_partial::zero_eof(fs, inode, size, end)
+    }
+
+    /// Zeroes, in the cache, what a range of bytes covers of blocks that it covers in part.
+    ///
+    /// # Errors
+    /// As [`zero_partial::zero_partial_blocks`].
+    fn zero_partial_blocks<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        range: Range<u64>,
+    ) -> Result<(), FsError> {
+        zero_partial::zero_partial_blocks(fs, inode, range)
+    }
+
+    /// Drops the folios of blocks that are about to be removed, waiting for their writeback.
+    fn truncate_pagecache_range<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        blocks: Range<Lblk>,
+    ) {
+        truncate::truncate_pagecache_range(fs, inode, blocks);
+    }
+
+    /// Removes the mappings of a range, with their reservations and their space.
+    ///
+    /// # Errors
+    /// As [`truncate::remove_space`].
+    fn remove_space<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        data: &mut DataGuard<'_>,
+        range: Range<Lblk>,
+    ) -> Result<(), FsError> {
+        truncate::remove_space(fs, handle, inode, data, range)
+    }
+
     /// Before a punch drops dirty folios: raises the size on disk to the punched range's end, `end`
     /// bytes, as far as the file reaches.
     ///
@@ -80,6 +130,18 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         inode: &Inode,
     ) -> Result<(), FsError> {
         orphan::add(fs, handle, inode)
+    }
+
+    /// Takes an inode off the orphan list, once it has been truncated or deleted.
+    ///
+    /// # Errors
+    /// As [`orphan::del`].
+    fn orphan_del<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+    ) -> Result<(), FsError> {
+        orphan::del(fs, handle, inode)
     }
 
     /// Before a buffered write copies: finds what it writes into, and reserves space for it.

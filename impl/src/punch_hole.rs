@@ -13,15 +13,13 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::truncate::{remove_space, truncate_pagecache_range};
 use crate::units::Lblk;
-use crate::zero_partial::zero_partial_blocks;
 use crate::{allocate, trace};
 use rt::sync::Arc;
 use std::ops::Range;
 
-/// Punches a hole of `len` bytes at `offset`. The size stays, and what lies beyond the last block
-/// of the file is left alone.
+/// Punches a hole of `len` bytes at `offset`. The size stays. A hole that reaches beyond the end
+/// of the file reaches to the end of its last block, and what lies beyond that is left alone.
 ///
 /// # Locking
 /// Takes: `i_rwsem` and `invalidate_lock`, both exclusive; under them folio locks and writeback
@@ -42,21 +40,24 @@ pub fn punch_hole<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
-    let file_end = Lblk::round_up(size).offset();
-    let end = offset.saturating_add(len).min(file_end);
-    if offset >= size || offset >= end {
+    if offset >= size || len == 0 {
         return Ok(());
     }
+    let end = match offset.saturating_add(len) {
+        // The last block goes as a whole: what it holds beyond the end of the file is nobody's.
+        end if end > size => Lblk::round_up(size).offset(),
+        end => end,
+    };
     P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     P::update_disksize_before_punch(fs, inode, end)?;
-    zero_partial_blocks(fs, inode, offset..end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);
     if blocks.start >= blocks.end {
-        return Ok(());
+        return P::zero_partial_blocks(fs, inode, offset..end);
     }
-    truncate_pagecache_range(fs, inode, blocks.clone());
-    let freed = allocate::retry_after_commit(fs, || free_blocks(fs, inode, blocks.clone()));
+    P::truncate_pagecache_range(fs, inode, blocks.clone());
+    let freed = P::zero_partial_blocks(fs, inode, offset..end)
+        .and_then(|()| allocate::retry_after_commit(fs, || free_blocks(fs, inode, blocks.clone())));
     if freed.is_err() {
         // The folios are gone, so what was delayed will never be written.
         drop_delayed(fs, inode, blocks);
@@ -72,7 +73,7 @@ fn free_blocks<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     let mut data = inode.lock_data();
-    remove_space(fs, &mut handle, inode, &mut data, blocks.clone())?;
+    P::remove_space(fs, &mut handle, inode, &mut data, blocks.clone())?;
     data.insert_status(Mapping {
         start: blocks.start,
         len: blocks.end.0 - blocks.start.0,

@@ -14,14 +14,15 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use crate::{allocate, trace, truncate};
 use rt::sync::Arc;
 
 /// Makes a file end at `size` bytes. What it gains is a hole.
 ///
 /// # Locking
-/// As [`truncate::truncate_down`] and [`truncate_up`].
+/// Takes: `i_rwsem`, exclusive, once for the whole call, and what [`truncate::truncate_down`] or
+/// [`truncate_up`] takes under it.
 ///
 /// # Crash
 /// As [`truncate::truncate_down`] and [`truncate_up`].
@@ -33,9 +34,11 @@ pub fn set_size<D: Device, P: Protocol>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
-    // Each takes `i_rwsem` and does nothing if the size is on its wrong side then.
-    truncate::truncate_down(fs, inode, size)?;
-    truncate_up(fs, inode, size)
+    let _rwsem = inode.i_rwsem.write();
+    match size < inode.size.get() {
+        true => truncate::shrink(fs, inode, size),
+        false => grow(fs, inode, size),
+    }
 }
 
 /// Makes a file end at `size` bytes, if that is more than it has now.
@@ -54,17 +57,26 @@ pub fn truncate_up<D: Device, P: Protocol>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    let _rwsem = inode.i_rwsem.write();
+    grow(fs, inode, size)
+}
+
+/// As [`truncate_up`], for holders of `i_rwsem`.
+fn grow<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    size: u64,
+) -> Result<(), FsError> {
     if size > FILE_SIZE_MAX {
         return Err(FsError::TooLarge);
     }
-    let _rwsem = inode.i_rwsem.write();
     let before = inode.size.get();
     if size <= before {
         return Ok(());
     }
     P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    zero_eof(fs, inode, before, End::Grows)?;
+    P::zero_eof(fs, inode, before, End::Grows)?;
     raise_sizes(fs, inode, size)
 }
 
@@ -75,7 +87,7 @@ pub fn truncate_up<D: Device, P: Protocol>(
 /// lock.
 ///
 /// # Crash
-/// Requires that the end of the last block is zero on disk: see [`zero_eof`].
+/// Requires that the end of the last block is zero on disk: see [`crate::zero_partial::zero_eof`].
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].

@@ -13,7 +13,7 @@ use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use crate::{allocate, orphan, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -40,14 +40,32 @@ pub fn truncate_down<D: Device, P: Protocol>(
     size: u64,
 ) -> Result<(), FsError> {
     let _rwsem = inode.i_rwsem.write();
-    if size >= inode.size.get() {
-        return Ok(());
+    match size < inode.size.get() {
+        true => shrink(fs, inode, size),
+        false => Ok(()),
     }
+}
+
+/// As [`truncate_down`], for holders of `i_rwsem`.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, and that `size` is less than the file's. Takes: the rest.
+///
+/// # Crash
+/// As [`truncate_down`].
+///
+/// # Errors
+/// As [`truncate_down`].
+pub fn shrink<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    size: u64,
+) -> Result<(), FsError> {
     P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    zero_eof(fs, inode, size, End::Shrinks)?;
+    P::zero_eof(fs, inode, size, End::Shrinks)?;
     set_sizes(fs, inode, size)?;
-    truncate_pagecache_range(fs, inode, Lblk::round_up(size)..END);
+    P::truncate_pagecache_range(fs, inode, Lblk::round_up(size)..END);
     free_blocks(fs, inode, Lblk::round_up(size))
 }
 
@@ -110,14 +128,14 @@ pub fn free_blocks<D: Device, P: Protocol>(
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
     {
         let mut data = inode.lock_data();
-        remove_space(fs, &mut handle, inode, &mut data, from..END)?;
+        P::remove_space(fs, &mut handle, inode, &mut data, from..END)?;
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
     // A file without a name stays on the list until it has been deleted.
     if inode.links() == 0 {
         return Ok(());
     }
-    orphan::del(fs, &mut handle, inode)
+    P::orphan_del(fs, &mut handle, inode)
 }
 
 /// Removes every mapping of a range: delayed blocks give their reservation back, others their

@@ -40,7 +40,6 @@ pub fn unlink<D: Device, P: Protocol>(fs: &Filesystem<D, P>, name: &[u8]) -> Res
         if FileType::of_mode(inode.attributes().mode) == Some(FileType::Directory) {
             return Err(FsError::IsDirectory);
         }
-        inode.iget();
         let _rwsem = inode.i_rwsem.write();
         let mut handle = fs.start_handle(CREDITS)?;
         trace::step("unlink", || trace::args([("ino", ino.0.into())]));
@@ -48,9 +47,11 @@ pub fn unlink<D: Device, P: Protocol>(fs: &Filesystem<D, P>, name: &[u8]) -> Res
         fs.modify_inode(&mut handle, ino, |on_disk: &mut disk::inode::Inode| {
             on_disk.links = 0
         })?;
-        inode.set_links(0);
         P::orphan_add(fs, &mut handle, &inode)?;
         inode.note_tid(handle.tid());
+        // Counted while there is a name still, or who closes it last would delete it under us.
+        inode.iget();
+        inode.set_links(0);
         handle.stop();
         inode.clone()
     };

@@ -2,7 +2,8 @@
 //!
 //! # Source
 //! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_iter`,
-//! `iomap_write_begin`, `iomap_write_end`. Copies block by block.
+//! `iomap_write_begin`, `iomap_write_end`; include/linux/fs.h `generic_write_sync`. Copies block by
+//! block.
 
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
@@ -16,8 +17,9 @@ use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
-use crate::zero_partial::{End, zero_eof};
-use crate::{read, trace};
+use crate::zero_partial::End;
+use crate::{fsync, read, trace};
+use rt::Value;
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -64,6 +66,36 @@ pub fn buffered_write_from<D: Device, P: Protocol>(
     }
 }
 
+/// As [`buffered_write`], to a file opened with `O_SYNC` or `O_DSYNC`: what has been written is
+/// durable when this returns. The two differ in times only, which this core does not keep.
+///
+/// # Locking
+/// As [`buffered_write`], and after that, holding nothing, as [`fsync::fsync`].
+///
+/// # Crash
+/// Once it has returned without an error, the written bytes survive, and so do the size that they
+/// need and all that changed the file's sizes and extents before.
+///
+/// # Errors
+/// As [`buffered_write`], and then nothing is promised; as [`fsync::fsync`].
+pub fn synchronous_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<(), FsError> {
+    buffered_write(fs, inode, offset, bytes)?;
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let end = offset + bytes.len() as u64;
+    fsync::fsync_range(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+    rt::acknowledged("synchronous write", || {
+        args([("ino", inode.ino.0.into()), ("", Value::Range(offset, end))])
+    });
+    Ok(())
+}
+
 /// How much was written, and why it ended there.
 type Progress = (usize, Result<(), FsError>);
 
@@ -83,7 +115,7 @@ fn write<D: Device, P: Protocol>(
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if end > size
-        && let Err(error) = zero_eof(fs, inode, size, End::Grows)
+        && let Err(error) = P::zero_eof(fs, inode, size, End::Grows)
     {
         return (0, Err(error));
     }

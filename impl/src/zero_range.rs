@@ -2,7 +2,7 @@
 //!
 //! # Source
 //! linux v7.0 fs/ext4/extents.c `ext4_zero_range`. As in [`crate::punch_hole`], partial blocks are
-//! zeroed before the handle that converts the whole ones.
+//! zeroed while no handle is open.
 
 use crate::device::Device;
 use crate::error::FsError;
@@ -11,9 +11,8 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::truncate::truncate_pagecache_range;
 use crate::units::Lblk;
-use crate::zero_partial::{End, zero_eof, zero_partial_blocks};
+use crate::zero_partial::End;
 use crate::{allocate, setattr, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -51,15 +50,15 @@ pub fn zero_range<D: Device, P: Protocol>(
     let extends = mode == SizeMode::Extend && end > size;
     alloc_file_blocks(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     if extends {
-        zero_eof(fs, inode, size, End::Grows)?;
+        P::zero_eof(fs, inode, size, End::Grows)?;
     }
     P::update_disksize_before_punch(fs, inode, end)?;
-    zero_partial_blocks(fs, inode, offset..end)?;
     let whole = Lblk::round_up(offset)..Lblk::containing(end);
     if whole.start < whole.end {
-        truncate_pagecache_range(fs, inode, whole.clone());
+        P::truncate_pagecache_range(fs, inode, whole.clone());
         allocate::retry_after_commit(fs, || convert_to_unwritten(fs, inode, whole.clone()))?;
     }
+    P::zero_partial_blocks(fs, inode, offset..end)?;
     match extends {
         true => setattr::raise_sizes(fs, inode, end),
         false => Ok(()),

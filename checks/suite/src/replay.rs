@@ -6,9 +6,9 @@ use crate::on_shuttle;
 use crate::report::{Replayed, Verdict};
 use crate::request::{Request, RequestError};
 use cutpoint::explore::Execution;
-use cutpoint::explore::replay::{Matched, ReplayEvent, by_events};
+use cutpoint::explore::replay::{Matched, by_events};
+use cutpoint::record::{choices, operations};
 use cutpoint_traces::Trace;
-use cutpoint_traces::format::Kind;
 
 /// Replays a trace. `variant` replaces the recorded one: `Some(None)` is the correct protocol.
 ///
@@ -24,13 +24,14 @@ pub fn replay(trace: &Trace, variant: Option<Option<&str>>) -> Result<Replayed, 
         .ok_or_else(unknown)?;
     let mut session = Session::new(&request)?;
     let mut observe = |execution: &Execution<'_>| session.observe(&request, execution);
-    let choices = trace
-        .choices
-        .iter()
-        .map(|choice| (choice.name.clone(), choice.value))
-        .collect();
     let options = options(&request);
-    let (explored, matched) = by_events(events(trace), choices, &options, body, &mut observe);
+    let (explored, matched) = by_events(
+        operations(trace),
+        choices(trace),
+        &options,
+        body,
+        &mut observe,
+    );
     let expected = &trace.violation.invariant;
     Ok(match session.failure(&request, &explored) {
         Some(Verdict::Violated(again)) if again.violation.invariant == *expected => {
@@ -52,7 +53,7 @@ pub fn replay(trace: &Trace, variant: Option<Option<&str>>) -> Result<Replayed, 
 /// Nothing is violated. The schedule counts as followed if at least half of it happened again: a
 /// corrected protocol takes other steps here and there, another scenario takes none of them.
 fn gone(matched: &Matched, trace: &Trace) -> Replayed {
-    let recorded = events(trace).len();
+    let recorded = operations(trace).len();
     if matched.skipped * 2 > recorded {
         let why = format!(
             "{} of {recorded} recorded operations did not happen again, the first is number {}",
@@ -62,18 +63,6 @@ fn gone(matched: &Matched, trace: &Trace) -> Replayed {
         return Replayed::NoLongerApplies { why };
     }
     Replayed::Gone
-}
-
-fn events(trace: &Trace) -> Vec<ReplayEvent> {
-    let event = |event: &cutpoint_traces::format::Event| match &event.kind {
-        Kind::Op { op, object } => Some(ReplayEvent {
-            task: trace.tasks.get(event.task as usize)?.name.clone(),
-            op: op.clone(),
-            object: trace.objects.get(*object as usize)?.name.clone(),
-        }),
-        _ => None,
-    };
-    trace.events.iter().filter_map(event).collect()
 }
 
 /// The request that recorded a trace, with another variant.

@@ -1,8 +1,8 @@
 //! Reference histories in one thread: whatever is done to files, they hold what byte arrays would
 //! that the same was done to, the invariants hold after every operation, and e2fsck finds nothing.
 //!
-//! `CUTPOINT_NIGHTLY=1` plays 10,000 histories instead of a few hundred. A failing history is
-//! shrunk and printed as a test, to be pasted below.
+//! `CUTPOINT_SEQUENCES=10000` plays 10,000 histories, which is the nightly size, instead of a few
+//! hundred. A failing history is shrunk and printed as a test, to be pasted below.
 
 mod history;
 
@@ -11,7 +11,7 @@ use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
 use history::op::FILES;
-use history::{Model, Op, Player};
+use history::{Model, Op, Player, sequences};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use std::cell::Cell;
@@ -168,7 +168,9 @@ fn operation() -> impl Strategy<Value = Op> {
     );
     prop_oneof![
         3 => file.clone().prop_map(|file| Op::Create { file }),
-        12 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        12 => write.clone().prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        2 => write
+            .prop_map(|(file, offset, len)| Op::SyncWrite { file, offset, len }),
         4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
         3 => (file.clone(), offset.clone()).prop_map(|(file, size)| Op::Extend { file, size }),
         3 => range.clone().prop_map(|(file, offset, len, _)| Op::Punch { file, offset, len }),
@@ -203,9 +205,8 @@ fn history() -> impl Strategy<Value = (u32, usize, Vec<Op>)> {
 
 #[test]
 fn every_history_leaves_what_byte_arrays_would_hold() {
-    let nightly = std::env::var("CUTPOINT_NIGHTLY").is_ok_and(|value| value == "1");
     let config = Config {
-        cases: if nightly { 10_000 } else { 300 },
+        cases: sequences(300),
         failure_persistence: None,
         max_shrink_iters: 5_000,
         ..Config::default()

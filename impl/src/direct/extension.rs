@@ -11,7 +11,7 @@ use crate::inode::Inode;
 use crate::invariants::context::expect_exclusive;
 use crate::protocol::Protocol;
 use crate::trace::{self, args};
-use crate::truncate::{free_blocks, truncate_pagecache_range};
+use crate::truncate::free_blocks;
 use crate::units::Lblk;
 use crate::{allocate, orphan};
 
@@ -73,7 +73,7 @@ pub fn handle_inode_extension<D: Device, P: Protocol>(
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
     if is_whole && inode.links() > 0 {
-        orphan::del(fs, &mut handle, inode)?;
+        P::orphan_del(fs, &mut handle, inode)?;
     }
     Ok(())
 }
@@ -105,7 +105,7 @@ pub fn cleanup<D: Device, P: Protocol>(
         return Ok(());
     }
     let mut handle = fs.start_handle(orphan::CREDITS)?;
-    orphan::del(fs, &mut handle, inode)
+    P::orphan_del(fs, &mut handle, inode)
 }
 
 /// Frees every block beyond the end, and takes the file off the orphan list.
@@ -116,6 +116,6 @@ fn truncate_failed_write<D: Device, P: Protocol>(
     let _invalidate = inode.invalidate_lock.write();
     let end = Lblk::round_up(inode.size.get());
     trace::step("truncate failed write", || args([("from", end.0.into())]));
-    truncate_pagecache_range(fs, inode, end..Lblk(u32::MAX));
+    P::truncate_pagecache_range(fs, inode, end..Lblk(u32::MAX));
     free_blocks(fs, inode, end)
 }

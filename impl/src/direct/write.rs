@@ -19,7 +19,7 @@ use crate::trace::{self, args};
 use crate::units::Lblk;
 use crate::user::UserBuffer;
 use crate::write::buffered_write_from;
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -185,10 +185,11 @@ fn rw<D: Device, P: Protocol>(
 /// Makes the end of the last block zero if the file is about to grow past it.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, and no handle. Takes: as [`zero_eof`].
+/// Requires: `i_rwsem`, exclusive, and no handle. Takes: as
+/// [`crate::zero_partial::zero_eof`].
 ///
 /// # Errors
-/// As [`zero_eof`].
+/// As [`crate::zero_partial::zero_eof`].
 pub fn zero_old_eof<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Arc<Inode>,
@@ -198,7 +199,7 @@ pub fn zero_old_eof<D: Device, P: Protocol>(
     if end <= size {
         return Ok(());
     }
-    zero_eof(fs, inode, size, End::Grows)
+    P::zero_eof(fs, inode, size, End::Grows)
 }
 
 /// Writes the rest through the page cache, and makes the cache forget it, as direct I/O would have.

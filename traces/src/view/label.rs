@@ -112,11 +112,12 @@ pub(crate) fn plural(count: usize, word: &str) -> String {
 pub(crate) fn title(trace: &Trace) -> String {
     let scenario = clean(&trace.scenario);
     let protocol = match &trace.variant {
-        Some(variant) => format!("variant {}", clean(variant)),
-        None => "correct protocol".to_string(),
+        Some(variant) => format!(", variant {}", clean(variant)),
+        None if trace.design.is_empty() => String::new(),
+        None => ", correct protocol".to_string(),
     };
     format!(
-        "{scenario}, {protocol}: violates {}",
+        "{scenario}{protocol}: violates {}",
         clean(&trace.violation.invariant)
     )
 }
@@ -131,9 +132,13 @@ pub(crate) fn subtitle(trace: &Trace) -> String {
     let seed = trace
         .seed
         .map_or(String::new(), |seed| format!(", seed {seed}"));
+    // Code that has but one design does not name it.
+    let design = match trace.design.as_str() {
+        "" => String::new(),
+        design => format!("design {}, ", clean(design)),
+    };
     format!(
-        "design {}, found by {} on {}{seed}, granularity {}{crashes}",
-        clean(&trace.design),
+        "{design}found by {} on {}{seed}, granularity {}{crashes}",
         clean(&trace.engine),
         clean(&trace.runtime),
         clean(&trace.granularity),

@@ -5,11 +5,13 @@
 //! *version of its metadata*, the same for all of it, and a version of each block's *data*:
 //!
 //! - Metadata is journaled, so it is as it was at one point in the history: at or after the last
-//!   operation that promised the file's metadata (commit, fsync, a mount), at or before the cut.
+//!   operation that promised the file's metadata (commit, fsync, a synchronous write, a mount), at
+//!   or before the cut.
 //! - Data is written in place. A block, or a sector where writes tear, is what it was at some point
-//!   between two bounds. No earlier than the last operation that made it durable (fsync, a mount),
-//!   and than the last one, among those that the metadata shows, that took the block from the file
-//!   or cut it off: what was there before must not come back. No later than the cut.
+//!   between two bounds. No earlier than the last operation that made it durable (fsync, a
+//!   synchronous write to it, a mount), and than the last one, among those that the metadata shows,
+//!   that took the block from the file or cut it off: what was there before must not come back. No
+//!   later than the cut.
 //! - The size on disk follows data as their I/O completes. So a size that is neither what a call
 //!   has asked for nor promised is the end of data that was written: its last block is not
 //!   padding.
@@ -92,7 +94,40 @@ impl Played {
     /// The last operation that promised the file's metadata.
     fn metadata_floor(&self, progress: Progress, file: usize) -> usize {
         let floor = self.last(progress, file, |op| matches!(op, Op::Commit));
-        floor.max(self.data_floor(progress, file))
+        let written = self.last_synced(progress, file, |_| true);
+        floor.max(written).max(self.data_floor(progress, file))
+    }
+
+    /// The last synchronous write that had returned, with a success, and to whose blocks `touches`
+    /// applies; 0 if there is none.
+    fn last_synced(
+        &self,
+        progress: Progress,
+        file: usize,
+        touches: impl Fn(std::ops::Range<u64>) -> bool,
+    ) -> usize {
+        let mut at = (1..=progress.returned).rev();
+        at.find(|at| {
+            let end = self.synced_to(*at, file);
+            let Some(&Op::SyncWrite { offset, .. }) = self.op(*at, file) else {
+                return false;
+            };
+            end.is_some_and(|end| touches(offset / BLOCK_SIZE..end.div_ceil(BLOCK_SIZE)))
+        })
+        .unwrap_or(0)
+    }
+
+    /// The end of what operation `at` has written synchronously, if it was such a write and had
+    /// space for all of it.
+    fn synced_to(&self, at: usize, file: usize) -> Option<u64> {
+        let Some(op @ &Op::SyncWrite { offset, len, .. }) = self.op(at, file) else {
+            return None;
+        };
+        let before = &self.models[at - 1];
+        let mut after = before.clone();
+        after.apply(at - 1, op);
+        let is_whole = before.content(file).is_some() && after == self.models[at] && len > 0;
+        is_whole.then_some(offset + len as u64)
     }
 
     /// Whether the file may be missing, or, with `exists`, may be there.
@@ -167,7 +202,10 @@ impl Played {
         match self.op(at, file) {
             Some(Op::Create { .. }) if !self.models[at - 1].is_linked(file) => 0,
             Some(op) if sets_size(op) && size != before => size,
-            Some(op) => punched_to(op, size).map_or(least, |end| least.max(end)),
+            Some(op) => {
+                let raised = punched_to(op, size).or_else(|| self.synced_to(at, file));
+                raised.map_or(least, |end| least.max(end))
+            }
             None => least,
         }
     }
@@ -188,7 +226,7 @@ impl Played {
     /// Whether I/O or a call may have ended there: sizes grow by whole blocks, up to the size that
     /// the file had.
     fn is_an_end(&self, progress: Progress, floor: usize, file: usize, size: u64) -> bool {
-        size % BLOCK_SIZE == 0
+        size.is_multiple_of(BLOCK_SIZE)
             || (floor..=progress.begun).any(|at| self.size(at, file) == size)
             || self.asked_for(progress, floor, file, size)
     }
@@ -207,7 +245,9 @@ impl Played {
         }
         let inside = bytes.len().min((size - offset) as usize);
         let bytes = &bytes[..inside];
-        let oldest = self.oldest_data(version, file, offset / BLOCK_SIZE);
+        let block = offset / BLOCK_SIZE;
+        let synced = self.last_synced(progress, file, |blocks| blocks.contains(&block));
+        let oldest = self.oldest_data(version, file, block).max(synced);
         let is_last = offset + inside as u64 == version.grown_to;
         let mut versions = oldest..=progress.begun;
         let held = |at: usize| self.part(at, file, offset, inside) == bytes;
@@ -223,7 +263,7 @@ impl Played {
         }
         let is_padding = versions.any(held);
         Err(CrashFinding {
-            invariant: match (is_padding, oldest == version.data_floor) {
+            invariant: match (is_padding, oldest <= version.data_floor.max(synced)) {
                 (true, _) => "I23",
                 (false, true) => "I22",
                 (false, false) => "I12",
@@ -255,9 +295,7 @@ impl Played {
             Op::Truncate { .. } => after < end && after < before,
             Op::Create { .. } => !self.models[at - 1].is_linked(file),
             Op::Punch { offset, len, .. } => {
-                offset < before
-                    && offset <= start
-                    && (end <= offset + len || before <= offset + len)
+                offset < before && offset <= start && (end <= offset + len || before < offset + len)
             }
             Op::ZeroRange { offset, len, .. } => offset <= start && end <= offset + len,
             _ => false,

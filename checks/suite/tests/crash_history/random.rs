@@ -40,7 +40,7 @@ fn operation(random: &mut Random) -> Op {
     let file = random.below(2) as usize;
     let (offset, len) = (random.offset(), 1 + random.below(LEN_MAX));
     let keep = random.below(2) == 0;
-    match random.below(33) {
+    match random.below(36) {
         0..10 => Op::Write {
             file,
             offset,
@@ -70,6 +70,11 @@ fn operation(random: &mut Random) -> Op {
         28 => Op::Checkpoint,
         29..31 => Op::StepIo,
         31 => Op::Read {
+            file,
+            offset,
+            len: len as usize,
+        },
+        32..35 => Op::SyncWrite {
             file,
             offset,
             len: len as usize,

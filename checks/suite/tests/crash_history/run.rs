@@ -48,6 +48,8 @@ pub struct Summary {
     pub stats: CrashStats,
     /// Images judged by e2fsck, verdicts remembered included.
     pub e2fsck: u64,
+    /// Of these, images that the history had not led to before.
+    pub e2fsck_distinct: u64,
     /// Images that it could not judge, and why.
     pub not_measured: Option<String>,
 }
@@ -214,6 +216,7 @@ impl Summary {
             (0..count).for_each(|_| all.observations.saw(name));
         }
         self.e2fsck += judge.asked.get();
+        self.e2fsck_distinct += judge.e2fsck.judged();
         if let Some(why) = judge.not_measured.borrow().clone() {
             self.not_measured = Some(why);
         }

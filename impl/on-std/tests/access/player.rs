@@ -156,7 +156,7 @@ impl<D: Device, P: Protocol> Player<D, P> {
                 offset,
                 len,
                 keep: false,
-            } => reach(model, offset + len),
+            } if len > 0 => reach(model, offset + len),
             Op::ZeroRange { offset, len, keep } => {
                 if !keep && len > 0 {
                     reach(model, offset + len);

@@ -59,7 +59,9 @@ impl File {
     fn apply(&mut self, index: usize, op: &Op) {
         let bytes = &mut self.bytes;
         match *op {
-            Op::Write { offset, len, .. } => write(bytes, offset, &data(index, offset, len)),
+            Op::Write { offset, len, .. } | Op::SyncWrite { offset, len, .. } => {
+                write(bytes, offset, &data(index, offset, len))
+            }
             Op::Truncate { size, .. } => bytes.truncate(size as usize),
             Op::Extend { size, .. } => grow(bytes, size),
             Op::Punch { offset, len, .. } => zero(bytes, offset, len),
@@ -76,7 +78,7 @@ impl File {
                 len,
                 keep: false,
                 ..
-            } => grow(bytes, offset + len),
+            } if len > 0 => grow(bytes, offset + len),
             Op::Unlink { .. } => self.is_unlinked = true,
             _ => {}
         }

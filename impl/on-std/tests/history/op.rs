@@ -15,6 +15,12 @@ pub enum Op {
         offset: u64,
         len: usize,
     },
+    /// Writes `len` bytes at `offset`, and makes them durable.
+    SyncWrite {
+        file: usize,
+        offset: u64,
+        len: usize,
+    },
     /// Makes the file end at `size`, if it is longer.
     Truncate { file: usize, size: u64 },
     /// Makes the file end at `size`, if it is shorter.
@@ -72,6 +78,7 @@ impl Op {
         match *self {
             Op::Create { file }
             | Op::Write { file, .. }
+            | Op::SyncWrite { file, .. }
             | Op::Truncate { file, .. }
             | Op::Extend { file, .. }
             | Op::Punch { file, .. }

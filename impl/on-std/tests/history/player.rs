@@ -77,7 +77,9 @@ impl<D: Device, P: Protocol> Player<D, P> {
             Op::Unlink { file } if !self.model.is_linked(file) => return Ok(()),
             Op::Unlink { file } => unlink::unlink(&self.fs, &name(file)),
             Op::Close { file } => return self.close(index, op, file),
-            Op::Write { file, offset, len } => return self.write(index, op, file, offset, len),
+            Op::Write { file, offset, len } | Op::SyncWrite { file, offset, len } => {
+                return self.write(index, op, file, offset, len);
+            }
             Op::Read { file, offset, len } => return self.check_content(file, offset, len),
             Op::Commit => self
                 .fs
@@ -183,7 +185,11 @@ impl<D: Device, P: Protocol> Player<D, P> {
             return Ok(());
         };
         let bytes = model::data(index, offset, len);
-        match write::buffered_write(&self.fs, inode, offset, &bytes) {
+        let outcome = match op {
+            Op::SyncWrite { .. } => write::synchronous_write(&self.fs, inode, offset, &bytes),
+            _ => write::buffered_write(&self.fs, inode, offset, &bytes),
+        };
+        match outcome {
             Ok(()) => {
                 self.model.apply(index, op);
                 Ok(())

@@ -1,0 +1,264 @@
+//! One run of a check: an exploration or a replay, and what is made of its executions.
+
+use super::place;
+use super::{Checker, Report};
+use crate::crash::candidates::SECTOR_SIZE;
+use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
+use crate::explore::replay::{Matched, by_events};
+use crate::explore::{Execution, Explored, Found, Outcome, dpor};
+use crate::lockgraph::LockGraph;
+use crate::record::{self, BaseImage, Origin};
+use crate::verdict::Verdict;
+use cutpoint_event::pending::Granularity;
+use cutpoint_event::{Finding, Log};
+use cutpoint_traces::Trace;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+type Body = Arc<dyn Fn() + Send + Sync>;
+
+/// Checks the power cuts of one execution. Answers what was explored so far, too.
+type CheckCuts<'a> = &'a mut dyn FnMut(&Log) -> (Result<(), CrashFailure>, CrashStats);
+
+/// Power cuts, as a session sees them.
+pub(super) struct Cuts<'a> {
+    pub mode: CutMode,
+    pub base: &'a MemoryBase,
+    pub check: CheckCuts<'a>,
+}
+
+pub(super) struct Session<'a> {
+    checker: &'a Checker,
+    cuts: Option<Cuts<'a>>,
+    locks: LockGraph,
+    crash: CrashStats,
+    broken: Option<String>,
+    violation: Option<(Found, Box<CrashViolation>)>,
+    cycle: Option<Found>,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(checker: &'a Checker, cuts: Option<Cuts<'a>>) -> Session<'a> {
+        Session {
+            checker,
+            cuts,
+            locks: LockGraph::new(),
+            crash: CrashStats::default(),
+            broken: None,
+            violation: None,
+            cycle: None,
+        }
+    }
+
+    pub fn run(mut self, body: Body) -> Report {
+        let asked = self.checker.replay.clone();
+        let is_asked = asked.is_some();
+        let Some(path) = asked.or_else(place::replay) else {
+            return self.explore(body);
+        };
+        match Trace::read(&path) {
+            Ok(trace) if trace.scenario == self.checker.name => self.replay(&path, &trace, body),
+            Ok(_) if !is_asked => self.explore(body),
+            Ok(trace) => {
+                let why = format!("the trace is of '{}', another check", trace.scenario);
+                self.report(Verdict::NotMeasured(why), None, None)
+            }
+            Err(error) => self.report(Verdict::NotMeasured(error.to_string()), None, None),
+        }
+    }
+
+    fn explore(&mut self, body: Body) -> Report {
+        let options = self.checker.options.clone();
+        let body = move || body();
+        let explored = dpor::explore(&options, body, &mut |execution| self.observe(execution));
+        let path = place::trace_file(self.checker.traces_in.as_deref(), &self.checker.name);
+        let (verdict, trace) = self.conclude(&explored, &path);
+        let mut report = self.report(verdict, Some(&explored), trace);
+        if let Some(trace) = &report.trace {
+            match write(trace, &path) {
+                Ok(()) => report.trace_file = Some(path),
+                Err(why) => report.not_written = Some(why),
+            }
+        }
+        report
+    }
+
+    fn replay(&mut self, path: &Path, recorded: &Trace, body: Body) -> Report {
+        let options = self.checker.options.clone();
+        let (events, choices) = (record::operations(recorded), record::choices(recorded));
+        let count = events.len();
+        let body = move || body();
+        let observe = &mut |execution: &Execution<'_>| self.observe(execution);
+        let (explored, matched) = by_events(events, choices, &options, body, observe);
+        let (mut verdict, trace) = self.conclude(&explored, path);
+        if let Verdict::WithinBounds { .. } = verdict {
+            verdict = gone(&matched, count, recorded);
+        }
+        let mut report = self.report(verdict, Some(&explored), trace);
+        report.trace_file = Some(PathBuf::from(path));
+        report
+    }
+
+    /// Looks at one execution.
+    fn observe(&mut self, execution: &Execution<'_>) -> ControlFlow<()> {
+        if execution.outcome != Outcome::Finished {
+            return ControlFlow::Continue(());
+        }
+        if self.checker.lock_order {
+            self.order_locks(execution);
+        }
+        let Some(cuts) = &mut self.cuts else {
+            return ControlFlow::Continue(());
+        };
+        let (result, stats) = (cuts.check)(execution.log);
+        self.crash = stats;
+        match result {
+            Ok(()) => return ControlFlow::Continue(()),
+            Err(CrashFailure::HarnessBroken(why)) => self.broken = Some(why),
+            Err(CrashFailure::Violated(violation)) => {
+                let finding = Finding {
+                    invariant: violation.finding.invariant,
+                    expected: violation.finding.expected.clone(),
+                    observed: violation.finding.observed.clone(),
+                };
+                self.violation = Some((found(execution, finding), violation));
+            }
+        }
+        ControlFlow::Break(())
+    }
+
+    /// Keeps the first cycle in the order of locks, with the execution that closed it.
+    fn order_locks(&mut self, execution: &Execution<'_>) {
+        let is_new = self.locks.add(execution.number, execution.log);
+        if !is_new || self.cycle.is_some() {
+            return;
+        }
+        if let Some(cycle) = self.locks.cycles().first() {
+            let finding = Finding {
+                invariant: "lock-order",
+                expected: "the order of locks and waits has no cycle".into(),
+                observed: cycle.to_string(),
+            };
+            self.cycle = Some(found(execution, finding));
+        }
+    }
+
+    /// The verdict, and the counterexample if there is one.
+    fn conclude(&mut self, explored: &Explored, path: &Path) -> (Verdict, Option<Box<Trace>>) {
+        if let Some(why) = self.broken.take() {
+            return (Verdict::HarnessBroken(why), None);
+        }
+        let origin = self.origin(path);
+        if let (Some((found, violation)), Some(cuts)) = (self.violation.take(), &self.cuts) {
+            let base = image(cuts.base);
+            let mut trace = record::of_crash(origin, &found.log, &violation, &base);
+            if !base.block_size.is_multiple_of(SECTOR_SIZE) {
+                // A trace can not hold the image of a device without sectors.
+                trace.image = None;
+            }
+            return (Verdict::Violated(Box::new(found)), Some(Box::new(trace)));
+        }
+        let bounds = match self.crash.cases_bounded {
+            0 => String::new(),
+            cases => format!("{cases} crash cases explored in part"),
+        };
+        let verdict = match (Verdict::of(explored.clone(), &bounds), self.cycle.take()) {
+            (Verdict::Exhausted { .. } | Verdict::WithinBounds { .. }, Some(cycle)) => {
+                Verdict::Violated(Box::new(cycle))
+            }
+            (verdict, _) => verdict,
+        };
+        let trace = match &verdict {
+            Verdict::Violated(found) => found.findings.first().map(|finding| {
+                let trace = record::of_finding(origin, &found.log, finding);
+                Box::new(trace)
+            }),
+            _ => None,
+        };
+        (verdict, trace)
+    }
+
+    fn origin(&self, path: &Path) -> Origin {
+        let granularity = match self.checker.options.granularity {
+            Granularity::Lock => "lock",
+            Granularity::Atomic => "atomic",
+        };
+        let mode = self.cuts.as_ref().map_or(CutMode::Off, |cuts| cuts.mode);
+        Origin {
+            scenario: self.checker.name.clone(),
+            runtime: rt_shuttle::RUNTIME.into(),
+            engine: "dpor".into(),
+            granularity: granularity.into(),
+            crash_mode: record::crash_mode(mode).into(),
+            replay_command: place::replay_command(path),
+            ..Origin::default()
+        }
+    }
+
+    fn report(
+        &mut self,
+        verdict: Verdict,
+        explored: Option<&Explored>,
+        trace: Option<Box<Trace>>,
+    ) -> Report {
+        Report {
+            name: self.checker.name.clone(),
+            verdict,
+            executions: explored.map_or(0, |explored| explored.executions),
+            sleep_blocked: explored.map_or(0, |explored| explored.sleep_blocked),
+            traces_distinct: explored.and_then(|explored| explored.traces_distinct),
+            crash: std::mem::take(&mut self.crash),
+            locks: std::mem::take(&mut self.locks),
+            trace,
+            trace_file: None,
+            not_written: None,
+        }
+    }
+}
+
+fn found(execution: &Execution<'_>, finding: Finding) -> Found {
+    Found {
+        findings: vec![finding],
+        log: execution.log.clone(),
+        schedule: execution.schedule.to_vec(),
+    }
+}
+
+/// A replay that violates nothing. The schedule counts as followed if at least half of it happened
+/// again.
+fn gone(matched: &Matched, recorded: usize, trace: &Trace) -> Verdict {
+    let skipped = matched.skipped;
+    if skipped * 2 > recorded {
+        return Verdict::NotMeasured(format!(
+            "the trace no longer applies: {skipped} of {recorded} recorded operations did not \
+             happen again, the first of them number {}",
+            matched.diverged_at.map_or(0, |at| at + 1)
+        ));
+    }
+    let invariant = &trace.violation.invariant;
+    Verdict::WithinBounds {
+        executions: 1,
+        bounds: format!("one recorded schedule, which no longer violates {invariant}"),
+    }
+}
+
+fn write(trace: &Trace, path: &Path) -> Result<(), String> {
+    if let Some(directory) = path.parent() {
+        let made = std::fs::create_dir_all(directory);
+        made.map_err(|error| format!("{}: {error}", directory.display()))?;
+    }
+    trace.write(path).map_err(|error| error.to_string())
+}
+
+/// The device as executions find it.
+fn image(base: &MemoryBase) -> BaseImage {
+    let blocks = (0..base.blocks()).map(|block| (block, base.read(block)));
+    BaseImage {
+        content: blocks
+            .filter(|(_, data)| data.iter().any(|byte| *byte != 0))
+            .collect(),
+        blocks: base.blocks(),
+        block_size: base.block_size(),
+    }
+}

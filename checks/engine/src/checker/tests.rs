@@ -1,0 +1,285 @@
+//! Checks as a stranger writes them: what they find, what they write, what they replay.
+
+use super::{Checker, Report};
+use crate::crash::{CrashOptions, MemoryBase, Tear};
+use crate::disk::{Disk, Promise};
+use crate::verdict::Verdict;
+use cutpoint_traces::Trace;
+use rt_shuttle::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use rt_shuttle::sync::{Arc, Mutex};
+use rt_shuttle::thread::spawn;
+use rt_shuttle::{Arg, Args, acknowledged};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tempfile::TempDir;
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn increments(add: fn(&AtomicU32)) -> impl Fn() + Send + Sync + 'static {
+    move || {
+        let count = Arc::new(AtomicU32::new(0));
+        let theirs = count.clone();
+        let task = spawn("other", move || add(&theirs));
+        add(&count);
+        task.join();
+        assert_eq!(count.load(SeqCst), 2);
+    }
+}
+
+fn torn(count: &AtomicU32) {
+    let value = count.load(SeqCst);
+    count.store(value + 1, SeqCst);
+}
+
+fn whole(count: &AtomicU32) {
+    count.fetch_add(1, SeqCst);
+}
+
+#[test]
+fn a_check_that_holds_says_how_much_it_ran() {
+    let directory = directory();
+    let checker = Checker::new("increments").traces_in(directory.path());
+    let report = checker.check(increments(whole));
+    assert!(matches!(
+        report.verdict,
+        Verdict::Exhausted { executions: 2 }
+    ));
+    assert_eq!(report.traces_distinct, Some(2));
+    assert_eq!(report.trace_file, None);
+    let files = std::fs::read_dir(directory.path()).expect("it is there");
+    assert_eq!(files.count(), 0);
+}
+
+#[test]
+fn a_violation_panics_with_the_race_and_the_command() {
+    let directory = directory();
+    let checker = Checker::new("increments").traces_in(directory.path());
+    let run = AssertUnwindSafe(|| checker.check(increments(torn)));
+    let panic = catch_unwind(run).expect_err("it panics");
+    let text = panic.downcast_ref::<String>().expect("with a text");
+    for part in [
+        "check 'increments' at ",
+        "increments: violates panic",
+        "main           | other",
+        "load atomic",
+        "store atomic",
+        "observed assertion `left == right` failed, left: 1, right: 2",
+        "replay: CUTPOINT_REPLAY='",
+        "increments.trace.json' ",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+#[test]
+fn a_trace_replays_until_the_code_is_mended() {
+    let directory = directory();
+    let checker = Checker::new("increments").traces_in(directory.path());
+    let file = checker.run(increments(torn)).trace_file.expect("a trace");
+    let replay = Checker::new("increments").replay(&file);
+
+    let again = replay.run(increments(torn));
+    assert!(again.verdict.is_violated(), "{again}");
+    assert_eq!(again.executions, 1);
+
+    let Verdict::WithinBounds { bounds, .. } = replay.run(increments(whole)).verdict else {
+        panic!("the tasks still do half of what was recorded");
+    };
+    assert!(bounds.ends_with("no longer violates panic"), "{bounds}");
+
+    let other = replay.run(|| drop(Mutex::new(()).lock()));
+    let Verdict::NotMeasured(why) = &other.verdict else {
+        panic!("{other}");
+    };
+    assert!(why.starts_with("the trace no longer applies: "), "{why}");
+    assert!(!other.holds());
+}
+
+#[test]
+fn what_is_no_trace_of_the_check_is_not_replayed() {
+    let directory = directory();
+    let checker = Checker::new("increments").traces_in(directory.path());
+    let file = checker.run(increments(torn)).trace_file.expect("a trace");
+    let missing = directory.path().join("missing.json");
+    for (checker, why) in [
+        (
+            Checker::new("another").replay(&file),
+            "of 'increments', another check",
+        ),
+        (
+            Checker::new("another").replay(&missing),
+            "can not read the file",
+        ),
+    ] {
+        let report = checker.run(increments(torn));
+        let Verdict::NotMeasured(text) = &report.verdict else {
+            panic!("{report}");
+        };
+        assert!(text.contains(why), "{text}");
+    }
+}
+
+#[test]
+fn a_trace_that_can_not_be_written_is_shown_all_the_same() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").expect("there is room");
+    let report = Checker::new("increments")
+        .traces_in(&file)
+        .run(increments(torn));
+    assert_eq!(report.trace_file, None);
+    let text = report.to_string();
+    assert!(text.contains("the trace could not be written: "), "{text}");
+    assert!(text.contains("increments: violates panic"), "{text}");
+}
+
+#[test]
+fn a_lock_order_that_no_execution_deadlocks_on_is_a_violation() {
+    let opposite = || {
+        let (a, b) = (Mutex::new(()), Mutex::new(()));
+        drop((a.lock(), b.lock()));
+        drop((b.lock(), a.lock()));
+    };
+    let directory = directory();
+    let checker = Checker::new("opposite").traces_in(directory.path());
+    let report = checker.run(opposite);
+    let trace = report.trace.as_ref().expect("a counterexample");
+    assert_eq!(trace.violation.invariant, "lock-order");
+    assert!(
+        trace
+            .violation
+            .observed
+            .starts_with("mutex -> mutex #2 -> mutex: ")
+    );
+    let report = checker.lock_order(false).run(opposite);
+    assert!(matches!(report.verdict, Verdict::Exhausted { .. }));
+}
+
+#[test]
+fn a_budget_is_a_bound() {
+    let report = Checker::new("increments")
+        .executions(1)
+        .check(increments(whole));
+    assert!(matches!(
+        report.verdict,
+        Verdict::WithinBounds { executions: 1, .. }
+    ));
+}
+
+const BLOCK: usize = 1024;
+
+/// A log of one record in block 1, and in block 0 how many records are valid.
+#[derive(Clone, Copy)]
+struct Steps {
+    flush_record: bool,
+    flush_count: bool,
+}
+
+fn append(disk: &Disk, steps: Steps) {
+    let write = |block, byte| {
+        disk.write(block, &[byte; BLOCK])
+            .expect("it is on the disk")
+    };
+    write(1, 9);
+    if steps.flush_record {
+        disk.flush();
+    }
+    write(0, 1);
+    if steps.flush_count {
+        disk.flush();
+    }
+    let args = Args::new(&[Arg {
+        key: "record",
+        value: 1.into(),
+    }]);
+    acknowledged("append", || args);
+}
+
+fn recover(disk: &Disk, promises: &[Promise]) -> Result<(), String> {
+    let read = |block| disk.read(block).map_err(|error| error.to_string());
+    let count = read(0)?[0];
+    let promised = promises.iter().filter(|promise| promise.name == "append");
+    if usize::from(count) < promised.count() {
+        return Err(format!("{count} records"));
+    }
+    if count == 1 && read(1)?.iter().any(|byte| *byte != 9) {
+        return Err("a valid record is torn".into());
+    }
+    Ok(())
+}
+
+fn append_and_cut(steps: Steps, tear: Tear, directory: &TempDir) -> Report {
+    let checker = Checker::new("append").traces_in(directory.path());
+    let options = CrashOptions {
+        tear,
+        ..CrashOptions::default()
+    };
+    let checker = checker
+        .crash(MemoryBase::zeroed(BLOCK, 2), recover)
+        .options(options);
+    checker.run(move |disk| append(&disk, steps))
+}
+
+const CORRECT: Steps = Steps {
+    flush_record: true,
+    flush_count: true,
+};
+
+#[test]
+fn a_correct_log_survives_every_power_cut() {
+    for tear in [Tear::Block, Tear::Sector] {
+        let report = append_and_cut(CORRECT, tear, &directory());
+        assert!(
+            matches!(report.verdict, Verdict::Exhausted { .. }),
+            "{report}"
+        );
+        assert!(report.crash.recoveries_run > 3);
+        assert_eq!(report.crash.cases_bounded, 0);
+    }
+}
+
+#[test]
+fn a_missing_flush_is_found_and_replays() {
+    let no_record = Steps {
+        flush_record: false,
+        ..CORRECT
+    };
+    let no_count = Steps {
+        flush_count: false,
+        ..CORRECT
+    };
+    for (steps, observed) in [
+        (no_record, "a valid record is torn"),
+        (no_count, "0 records"),
+    ] {
+        let directory = directory();
+        let report = append_and_cut(steps, Tear::Block, &directory);
+        let trace = report.trace.as_ref().expect("a counterexample");
+        assert_eq!(trace.violation.observed, observed);
+        assert!(trace.crash.is_some() && trace.image.is_some());
+        assert!(report.to_string().contains("power cut"), "{report}");
+
+        let file = report.trace_file.expect("it was written");
+        let read = Trace::read(&file).expect("it can be read");
+        assert_eq!(Some(&read), report.trace.as_deref());
+        let checker = Checker::new("append").replay(&file);
+        let checker = checker.crash(MemoryBase::zeroed(BLOCK, 2), recover);
+        let again = checker.run(move |disk| append(&disk, steps));
+        assert_eq!(again.trace.expect("again").violation, read.violation);
+        let mended = checker.run(|disk| append(&disk, CORRECT));
+        assert!(mended.holds(), "{mended}");
+    }
+}
+
+#[test]
+fn a_disk_refuses_what_is_not_on_it() {
+    let disk = Disk::new(MemoryBase::zeroed(BLOCK, 2).with(1, &[3; BLOCK]));
+    assert_eq!((disk.blocks(), disk.block_size()), (2, BLOCK));
+    assert!(disk.read(2).is_err() && disk.write(2, &[0; BLOCK]).is_err());
+    assert!(disk.write(0, &[0; BLOCK - 1]).is_err());
+    assert_eq!(*disk.read(1).expect("it is there"), [3; BLOCK]);
+    disk.write_durably(1, &[4; BLOCK]).expect("it is there");
+    assert_eq!(*disk.read(1).expect("it is there"), [4; BLOCK]);
+    assert!(disk.lazy().is_none());
+}

@@ -42,6 +42,9 @@ pub struct FolioState {
     /// The blocks that stores through mappings were prepared for, when the page was made writable.
     /// While there is none, a store faults.
     writable: u32,
+    /// The blocks that have been stored to since: what the hardware notes in the page table, and
+    /// nobody sees before the page is write-protected.
+    stored: u32,
 }
 
 /// A hold on the folio lock.
@@ -60,6 +63,7 @@ impl Folio {
             uptodate: 0,
             dirty: 0,
             writable: 0,
+            stored: 0,
         };
         Folio {
             index,
@@ -255,9 +259,13 @@ impl FolioGuard<'_> {
         debug_assert_eq!(self.state.writable & !self.state.dirty, 0);
     }
 
-    /// Makes the next store through a mapping fault.
+    /// Makes the next store through a mapping fault. What has been stored to is dirty from here on,
+    /// which it should have been already.
     pub fn write_protect(&mut self) {
+        let stored = std::mem::take(&mut self.state.stored);
         self.state.writable = 0;
+        self.state.uptodate |= stored;
+        self.set_dirty(self.state.dirty | stored);
     }
 
     /// Whether stores through mappings reach the folio without a fault.
@@ -265,15 +273,13 @@ impl FolioGuard<'_> {
         self.state.writable != 0
     }
 
-    /// Stores through a mapping. Outside the blocks that were prepared for it, which is beyond the
-    /// end of the file, nothing becomes dirty.
+    /// Stores through a mapping. It makes nothing dirty: the fault that made the page writable has.
+    /// Outside the blocks that were prepared for it, which is beyond the end of the file, nothing
+    /// ever becomes dirty.
     pub fn store(&mut self, lblk: Lblk, offset: usize, bytes: &[u8]) {
         let at = self.at(lblk) + offset;
         self.state.data[at..at + bytes.len()].copy_from_slice(bytes);
-        if self.state.writable & self.bit(lblk) != 0 {
-            self.state.uptodate |= self.bit(lblk);
-            self.set_dirty(self.state.dirty | self.bit(lblk));
-        }
+        self.state.stored |= self.state.writable & self.bit(lblk);
     }
 
     /// Zeroes those of its bytes that lie in a range of bytes of the file, without making them

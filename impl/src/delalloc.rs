@@ -39,8 +39,8 @@ pub struct Iomap {
 /// of `range` as has none and makes it delayed.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, or `invalidate_lock`, shared, with the folio lock. Takes: `i_data_sem`, shared for
-/// looking up, exclusive for reserving, and then looks up again.
+/// Requires: `i_rwsem`, exclusive, or `invalidate_lock`, shared, with the folio lock. Takes:
+/// `i_data_sem`, shared for looking up, exclusive for reserving, and then looks up again.
 ///
 /// # Errors
 /// [`FsError::NoSpace`].

@@ -22,8 +22,8 @@
 //! the whole page dirty; here only blocks inside the file are, as those beyond have no space.
 //!
 //! # Source
-//! linux v7.0 fs/iomap/buffered-io.c `iomap_page_mkwrite`; mm/filemap.c `filemap_fault`; mm/memory.c
-//! `do_page_mkwrite`; mm/truncate.c `pagecache_isize_extended`; include/linux/pagemap.h
+//! linux v7.0 fs/iomap/buffered-io.c `iomap_page_mkwrite`; mm/filemap.c `filemap_fault`;
+//! mm/memory.c `do_page_mkwrite`; mm/truncate.c `pagecache_isize_extended`; include/linux/pagemap.h
 //! `folio_mkwrite_check_truncate`.
 
 use crate::cache::FolioGuard;
@@ -210,8 +210,8 @@ pub fn protect_partial_folio(guard: &mut FolioGuard<'_>) {
     guard.write_protect();
 }
 
-/// After the end of the file has moved from byte `from` past its block: zeroes what stores have left
-/// between `from` and `to` in the page that held the end, and write-protects the page, because its
+/// After the end of the file has moved from byte `from` past its block: zeroes what stores have
+/// left between `from` and `to` in the page that held the end, and write-protects the page, because its
 /// further blocks have no space. Data has been, or will be, written from `to` on.
 ///
 /// # Locking

@@ -22,7 +22,8 @@ use crate::{allocate, orphan};
 /// Requires: `i_rwsem`, exclusive. Takes: a handle, then the orphan lock.
 ///
 /// # Crash
-/// Once a later transaction has committed, so has this, and recovery frees what lies beyond the end.
+/// Once a later transaction has committed, so has this, and recovery frees what lies beyond the
+/// end.
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].

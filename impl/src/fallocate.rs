@@ -6,6 +6,7 @@
 //! over delayed blocks on the account of their reservation, where the kernel charges the new blocks
 //! and releases the reservation.
 
+use crate::allocate::Kind;
 use crate::device::Device;
 use crate::disk::inode::FILE_SIZE_MAX;
 use crate::error::FsError;
@@ -56,6 +57,7 @@ pub fn fallocate<D: Device, P: Protocol>(
         return Ok(());
     }
     let _rwsem = inode.i_rwsem.write();
+    P::inode_dio_wait(fs, inode);
     let size = inode.size.get();
     alloc_file_blocks(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     if mode == SizeMode::Keep || end <= size {
@@ -115,21 +117,31 @@ fn alloc_extent<D: Device, P: Protocol>(
                 writeback::map_create_blocks(fs, &mut handle, inode, &mut data, wanted)?;
             Ok(mapping.end())
         }
-        Status::Hole => fill_hole(fs, &mut handle, inode, &mut data, wanted),
+        Status::Hole => {
+            let kind = Kind::Unwritten;
+            Ok(fill_hole(fs, &mut handle, inode, &mut data, wanted, kind)?.end())
+        }
     }
 }
 
 /// Allocates the beginning of a hole. The space is promised first, so that what others were
 /// promised is not taken.
-fn fill_hole<D: Device, P: Protocol>(
+///
+/// # Locking
+/// Requires: `i_data_sem`, which `data` is, and a handle.
+///
+/// # Errors
+/// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
+pub fn fill_hole<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
     hole: Mapping,
-) -> Result<Lblk, FsError> {
+    kind: Kind,
+) -> Result<Mapping, FsError> {
     fs.space().reserve(hole.len)?;
-    let created = allocate::create_unwritten(fs, handle, inode, data, hole);
+    let created = allocate::create(fs, handle, inode, data, hole, kind);
     let len = created.as_ref().map_or(0, |mapping| mapping.len);
     fs.space().claim(len);
     fs.space().release(hole.len - len);
@@ -145,5 +157,5 @@ fn fill_hole<D: Device, P: Protocol>(
         ])
     });
     fs.mark_inode_dirty(handle, inode, data)?;
-    Ok(mapping.end())
+    Ok(mapping)
 }

@@ -4,6 +4,7 @@ use crate::allocate;
 use crate::buffer::{Buffer, BufferCache};
 use crate::cache::Folio;
 use crate::device::Device;
+use crate::direct::DirectIo;
 use crate::disk;
 use crate::disk::extent::{ExtentNode, NodePlace, WHOLE_FILE};
 use crate::disk::geometry::Geometry;
@@ -45,6 +46,7 @@ pub struct Filesystem<D: Device, P: Protocol = Correct> {
     pub(crate) orphans: Mutex<OrphanList>,
     pub(crate) directory: Mutex<()>,
     pub(crate) in_flight: WorkList<Ioend>,
+    pub(crate) direct_in_flight: WorkList<DirectIo>,
     // Filling the table from disk commutes: the first inode stays, and both are the same.
     pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
     // Keeps the first error: set by workers, taken by whoever waited for them.

@@ -7,7 +7,7 @@ use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
 use crate::ioend::Ioend;
-use crate::lock::{Key, LocklessSize, ReadGuard, RwSem, SpinLock, WriteGuard, class};
+use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
 use crate::units::{Ino, Lblk, Tid};
 use rt::sync::LeafMutex;
 use std::ops::{Deref, DerefMut};
@@ -32,6 +32,8 @@ pub struct Inode {
     status: SpinLock<StatusTree>,
     /// Its folios.
     pub cache: PageCache,
+    /// Direct I/O under way.
+    pub dio_count: Outstanding,
     /// I/O that has completed and waits for the worker.
     pub completed: SpinLock<Vec<Ioend>>,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
@@ -104,6 +106,7 @@ impl Inode {
             data: RwSem::new(&class::I_DATA_SEM, key, data),
             status: SpinLock::new(&class::I_ES_LOCK, key, StatusTree::new()),
             cache: PageCache::new(ino, blocks_per_folio),
+            dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
             sync_tid: LeafMutex::new(None),
             users: SpinLock::new(&class::I_COUNT, key, 0),

@@ -36,9 +36,15 @@ pub mod mount;
 
 pub mod directory;
 
+pub mod delalloc;
+
 pub mod write;
 
 pub mod read;
+
+pub mod fault;
+
+pub mod user;
 
 pub mod ioend;
 
@@ -62,6 +68,8 @@ pub mod unlink;
 
 pub mod fsync;
 
+pub mod direct;
+
 pub mod evict;
 
 pub mod invariants;
@@ -70,3 +78,6 @@ pub mod trace;
 
 /// The runtime that the core is built on.
 pub use rt;
+
+#[cfg(test)]
+mod tests;

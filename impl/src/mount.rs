@@ -180,6 +180,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             orphans: Mutex::new(&class::ORPHAN_LOCK, Key::Only, OrphanList::default()),
             directory: Mutex::new(&class::DIRECTORY, Key::Only, ()),
             in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
+            direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
             inodes: LeafMutex::new(BTreeMap::new()),
             writeback_error: LeafMutex::new(None),
         };

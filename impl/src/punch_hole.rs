@@ -48,6 +48,7 @@ pub fn punch_hole<D: Device, P: Protocol>(
         end if end > size => Lblk::round_up(size).offset(),
         end => end,
     };
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     P::update_disksize_before_punch(fs, inode, end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);

@@ -74,6 +74,7 @@ fn grow<D: Device, P: Protocol>(
     if size <= before {
         return Ok(());
     }
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     P::zero_eof(fs, inode, before, End::Grows)?;
     raise_sizes(fs, inode, size)
@@ -82,7 +83,8 @@ fn grow<D: Device, P: Protocol>(
 /// Sets both sizes to a larger one, in a handle of its own.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, and no handle. Takes: a handle, then `i_data_sem`.
+/// Requires: `i_rwsem`, exclusive, and no handle. Takes: a handle, then `i_data_sem`; then a folio
+/// lock.
 ///
 /// # Crash
 /// Requires that the end of the last block is zero on disk: see [`crate::zero_partial::zero_eof`].
@@ -94,11 +96,16 @@ pub fn raise_sizes<D: Device, P: Protocol>(
     inode: &Inode,
     size: u64,
 ) -> Result<(), FsError> {
-    let mut handle = fs.start_handle(allocate::CREDITS)?;
-    let data = inode.lock_data();
-    trace::step("set i_disksize and i_size", || args([("to", size.into())]));
-    // The larger first: the size on disk is never the larger one, not even in between.
-    inode.size.set(size);
-    inode.disksize.set(size);
-    fs.mark_inode_dirty(&mut handle, inode, &data)
+    let before = inode.size.get();
+    {
+        let mut handle = fs.start_handle(allocate::CREDITS)?;
+        let data = inode.lock_data();
+        trace::step("set i_disksize and i_size", || args([("to", size.into())]));
+        // The larger first: the size on disk is never the larger one, not even in between.
+        inode.size.set(size);
+        inode.disksize.set(size);
+        fs.mark_inode_dirty(&mut handle, inode, &data)?;
+    }
+    P::pagecache_isize_extended(inode, before, size);
+    Ok(())
 }

@@ -61,6 +61,7 @@ pub fn shrink<D: Device, P: Protocol>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     P::zero_eof(fs, inode, size, End::Shrinks)?;
     set_sizes(fs, inode, size)?;
@@ -105,13 +106,21 @@ pub fn truncate_pagecache_range<D: Device, P: Protocol>(
             trace::step("drop folio", || args([("", trace::range(&range))]));
             inode.cache.detach(&mut guard);
         } else {
+            P::protect_partial_folio(&mut guard);
             guard.invalidate(blocks.clone());
         }
     }
 }
 
 /// The second handle: removes the mappings from `from` on, and takes the inode off the list.
-fn free_blocks<D: Device, P: Protocol>(
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: a handle, then
+/// `i_data_sem`, then the orphan lock.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn free_blocks<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Inode,
     from: Lblk,

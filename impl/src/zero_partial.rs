@@ -67,6 +67,8 @@ pub fn zero_eof<D: Device, P: Protocol>(
         // What the cache held when it was taken for I/O is on disk only when that has completed.
         fs.wait_on_writeback(&folio);
         if !fill_backed(fs, inode, &mut guard, lblk)? {
+            // Over a hole there is nothing on disk, but what stores have left goes too.
+            guard.zero_from(lblk, offset);
             return Ok(());
         }
         let is_zero = guard.block(lblk)[offset..].iter().all(|byte| *byte == 0);

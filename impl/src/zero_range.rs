@@ -44,6 +44,7 @@ pub fn zero_range<D: Device, P: Protocol>(
         return Ok(());
     }
     let _rwsem = inode.i_rwsem.write();
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     let size = inode.size.get();
     let extends = mode == SizeMode::Extend && end > size;

@@ -21,6 +21,15 @@ pub const CREDITS: u32 = 4 + 2 * LEAVES_MAX;
 /// Leaves that the extent tree of a file can have. As many blocks are promised to every file.
 pub const LEAVES_MAX: u32 = ExtentNode::ROOT_CAPACITY as u32;
 
+/// What new blocks are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// They read as zeroes until they have been converted.
+    Unwritten,
+    /// They read as what they hold, so nobody may reach them before they have been written.
+    Written,
+}
+
 /// Allocates blocks for the beginning of a range that has none, as unwritten, and adds them to the
 /// extent tree. Returns what has been allocated, which may be less than asked for.
 ///
@@ -36,13 +45,32 @@ pub fn create_unwritten<D: Device, P: Protocol>(
     data: &mut DataGuard<'_>,
     wanted: Mapping,
 ) -> Result<Mapping, FsError> {
+    create(fs, handle, inode, data, wanted, Kind::Unwritten)
+}
+
+/// Allocates blocks for the beginning of a range that has none, and adds them to the extent tree.
+/// Returns what has been allocated, which may be less than asked for.
+///
+/// # Locking
+/// As [`create_unwritten`].
+///
+/// # Errors
+/// As [`create_unwritten`].
+pub fn create<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    data: &mut DataGuard<'_>,
+    wanted: Mapping,
+    kind: Kind,
+) -> Result<Mapping, FsError> {
     let goal = goal(data, wanted);
     let blocks = fs.space().allocate(handle, goal, wanted.len)?;
     let extent = Extent {
         lblk: wanted.start,
         len: (blocks.end.0 - blocks.start.0) as u32,
         pblk: blocks.start,
-        unwritten: true,
+        unwritten: kind == Kind::Unwritten,
     };
     if let Err(error) = change_tree(fs, handle, inode, data, |tree| tree.insert(extent)) {
         fs.space().give_back(handle, blocks)?;
@@ -51,7 +79,10 @@ pub fn create_unwritten<D: Device, P: Protocol>(
     Ok(Mapping {
         start: extent.lblk,
         len: extent.len,
-        status: Status::Unwritten(extent.pblk),
+        status: match kind {
+            Kind::Unwritten => Status::Unwritten(extent.pblk),
+            Kind::Written => Status::Written(extent.pblk),
+        },
     })
 }
 

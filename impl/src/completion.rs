@@ -13,7 +13,9 @@ use crate::ioend::Ioend;
 use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::trace::args;
+use crate::units::Lblk;
 use crate::{allocate, trace};
+use std::ops::Range;
 
 /// The device reports that an I/O has completed. A pure overwrite inside the size on disk ends
 /// here; everything else, and every error, goes to the worker.
@@ -82,19 +84,39 @@ fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Resul
     let inode = &ioend.inode;
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     if ioend.unwritten {
-        let mut data = inode.lock_data();
-        let converted = allocate::change_tree(fs, &mut handle, inode, &mut data, |tree| {
-            tree.convert(ioend.blocks.clone())
-        })?;
-        trace::step("convert to written", || {
-            args([("", trace::range(&ioend.blocks))])
-        });
-        for mapping in converted {
-            data.insert_status(mapping);
-        }
+        convert_unwritten(fs, &mut handle, inode, ioend.blocks.clone())?;
     }
     P::update_disksize(fs, &mut handle, inode, ioend.end)?;
     handle.stop();
+    Ok(())
+}
+
+/// Marks the unwritten blocks of a range written. Who does not change the inode otherwise marks it
+/// dirty.
+///
+/// # Locking
+/// Requires: a handle. Takes: `i_data_sem`.
+///
+/// # Crash
+/// Requires that the blocks have been written.
+///
+/// # Errors
+/// [`FsError::TooManyExtents`], and [`FsError::NoSpace`] if a leaf is needed that only a commit
+/// makes available: then nothing has changed. [`FsError::Journal`].
+pub fn convert_unwritten<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    blocks: Range<Lblk>,
+) -> Result<(), FsError> {
+    let mut data = inode.lock_data();
+    let converted = allocate::change_tree(fs, handle, inode, &mut data, |tree| {
+        tree.convert(blocks.clone())
+    })?;
+    trace::step("convert to written", || args([("", trace::range(&blocks))]));
+    for mapping in converted {
+        data.insert_status(mapping);
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::extent::Status;
 use crate::extent::tree::ExtentTree;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
+use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::units::{Lblk, Pblk};
 use crate::{allocate, trace};
@@ -39,7 +40,8 @@ pub fn entries<D: Device, P: Protocol>(
     Ok(entries)
 }
 
-/// The file of a name in the root directory.
+/// Opens the file of a name in the root directory: it counts one more user, until
+/// [`crate::evict::iput`].
 ///
 /// # Locking
 /// Takes: the directory lock.
@@ -50,15 +52,49 @@ pub fn lookup<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     name: &[u8],
 ) -> Result<Arc<Inode>, FsError> {
-    let ino = {
-        let _lock = fs.directory.lock();
-        let found = blocks(fs)?.iter().find_map(|(_, block)| block.lookup(name));
-        found.ok_or(FsError::NotFound)?.ino
-    };
-    fs.inode(ino)
+    let _lock = fs.directory.lock();
+    let found = blocks(fs)?.iter().find_map(|(_, block)| block.lookup(name));
+    let inode = fs.inode(found.ok_or(FsError::NotFound)?.ino)?;
+    inode.iget();
+    Ok(inode)
 }
 
-/// Makes an empty file in the root directory.
+/// The directory block that holds a name, and where it lies.
+///
+/// # Locking
+/// Requires: the directory lock.
+///
+/// # Errors
+/// [`FsError::NotFound`], [`FsError::Format`], [`FsError::Device`].
+pub(crate) fn block_of<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    name: &[u8],
+) -> Result<(Pblk, DirectoryBlock), FsError> {
+    let mut blocks = blocks(fs)?.into_iter();
+    let found = blocks.find(|(_, block)| block.lookup(name).is_some());
+    found.ok_or(FsError::NotFound)
+}
+
+/// Writes a directory block.
+///
+/// # Locking
+/// Requires: the directory lock, and a handle.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+pub(crate) fn store<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    at: Pblk,
+    directory: &DirectoryBlock,
+) -> Result<(), FsError> {
+    let root = fs.inode(ROOT_INO)?;
+    let seed = root.attributes().seed(root.position, fs.geometry().seed);
+    let buffer = fs.buffers().get(at)?;
+    Ok(handle.modify(&buffer, |block| *block = directory.encode(seed))?)
+}
+
+/// Makes an empty file in the root directory, and opens it as [`lookup`] does.
 ///
 /// # Locking
 /// Takes: the directory lock, then a handle.
@@ -104,15 +140,13 @@ fn create_at<D: Device, P: Protocol>(
     directory
         .insert(name, ino, FileType::Regular)
         .map_err(insert_error)?;
-    let root = fs.inode(ROOT_INO)?;
-    let directory_seed = root.attributes().seed(root.position, seed);
-    let buffer = fs.buffers().get(at)?;
-    handle.modify(&buffer, |block| *block = directory.encode(directory_seed))?;
+    store(fs, &mut handle, at, &directory)?;
     let tid = handle.tid();
     handle.stop();
     trace::step("create", || trace::args([("ino", ino.0.into())]));
     let inode = Inode::new(position, on_disk, ExtentTree::new(), fs.blocks_per_folio);
     inode.note_tid(tid);
+    inode.iget();
     let inode = Arc::new(inode);
     fs.inodes.with(|inodes| inodes.insert(ino, inode.clone()));
     Ok(inode)

@@ -32,6 +32,9 @@ pub enum FsError {
     /// The name is not there.
     #[error("there is no file of that name")]
     NotFound,
+    /// The name is a directory's.
+    #[error("the name is that of a directory")]
+    IsDirectory,
     /// The name is already there.
     #[error("there is already a file of that name")]
     Exists,
@@ -41,6 +44,15 @@ pub enum FsError {
     /// The directory has no room for another name.
     #[error("the directory is full")]
     DirectoryFull,
+    /// The caller's buffer can not be read: `EFAULT`.
+    #[error("the caller's buffer can not be read")]
+    BadAddress,
+    /// A store through a mapping of the file raced with direct I/O to the same bytes: `EIO`.
+    #[error("a store through a mapping of the file raced with direct I/O to the same bytes")]
+    RacedWithStore,
+    /// The page lies beyond the end of the file: `SIGBUS`.
+    #[error("the page lies beyond the end of the file")]
+    BeyondEnd,
     /// The file would become larger than the file system supports.
     #[error(
         "the file would be larger than {} bytes",

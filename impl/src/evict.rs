@@ -1,14 +1,94 @@
-//! Dropping an inode from memory.
+//! Dropping an inode from memory, and with it, if it has no name any more, from the disk.
 //!
 //! # Source
 //! linux v7.0 fs/ext4/inode.c `ext4_evict_inode`, fs/ext4/super.c `ext4_clear_inode`.
 
 use crate::device::Device;
+use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
+use crate::trace::args;
 use crate::units::Lblk;
+use crate::{allocate, orphan, trace};
 use rt::sync::Arc;
+
+/// Every block of a file.
+const ALL: std::ops::Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
+
+/// Credits for deleting an inode: what removing its extents and leaving the orphan list take, and
+/// the inode bitmap.
+const DELETE_CREDITS: u32 = orphan::CREDITS + allocate::CREDITS + 1;
+
+/// Closes a file. If it has no name any more, and nobody else has it open, it is deleted.
+///
+/// # Locking
+/// Requires: no lock and no handle. Takes: what [`delete`] takes.
+///
+/// # Crash
+/// As [`delete`].
+///
+/// # Errors
+/// As [`delete`].
+pub fn iput<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+) -> Result<(), FsError> {
+    if inode.put() && inode.links() == 0 {
+        return delete(fs, inode);
+    }
+    Ok(())
+}
+
+/// Deletes an inode that has no name: drops its folios, frees its blocks and its number, and takes
+/// it off the orphan list.
+///
+/// # Locking
+/// Requires: that nobody else uses the inode, and no handle. Takes: folio locks, waiting for
+/// writeback; then a handle, under which `i_data_sem`, the orphan lock and the group lock.
+///
+/// # Crash
+/// One transaction: before it has committed, the inode is on the orphan list, and recovery does the
+/// same.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn delete<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+) -> Result<(), FsError> {
+    drop_folios(fs, inode);
+    // Before the number is free, or this might drop its next owner.
+    fs.inodes.with(|inodes| inodes.remove(&inode.ino));
+    let mut handle = fs.start_handle(DELETE_CREDITS)?;
+    {
+        let mut data = inode.lock_data();
+        trace::step("delete inode", || args([("ino", inode.ino.0.into())]));
+        inode.disksize.set(0);
+        inode.size.set(0);
+        P::remove_space(fs, &mut handle, inode, &mut data, ALL)?;
+        fs.mark_inode_dirty(&mut handle, inode, &data)?;
+    }
+    P::orphan_del(fs, &mut handle, inode)?;
+    // The time of deletion. This core reads no clock; and a time that could be an inode's number
+    // would look like a link of the orphan list.
+    let earliest = fs.geometry().inodes + 1;
+    fs.modify_inode(&mut handle, inode.ino, |on_disk| {
+        on_disk.dtime = on_disk.mtime.max(earliest);
+    })?;
+    fs.space().free_inode(&mut handle, inode.ino)?;
+    handle.stop();
+    fs.space().release_metadata(allocate::LEAVES_MAX);
+    Ok(())
+}
+
+fn drop_folios<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+    for folio in inode.cache.lookup(ALL) {
+        let mut guard = folio.lock();
+        fs.wait_on_writeback(&folio);
+        inode.cache.detach(&mut guard);
+    }
+}
 
 /// Drops the page cache and all that is known about the mapping of a linked file. Its dirty data
 /// must have been written.
@@ -19,11 +99,7 @@ use rt::sync::Arc;
 /// # Locking
 /// Requires: that nobody else uses the inode. Takes: folio locks, `i_data_sem`.
 pub fn evict<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Arc<Inode>) {
-    for folio in inode.cache.lookup(Lblk(0)..Lblk(u32::MAX)) {
-        let mut guard = folio.lock();
-        fs.wait_on_writeback(&folio);
-        inode.cache.detach(&mut guard);
-    }
+    drop_folios(fs, inode);
     let mut data = inode.lock_data();
     let leaked = data.reserved;
     if leaked != 0 {
@@ -38,7 +114,7 @@ pub fn evict<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Arc<Inode>) 
             || format!("{leaked} blocks are still reserved"),
         );
     }
-    let delayed = data.remove_status(Lblk(0)..Lblk(u32::MAX));
+    let delayed = data.remove_status(ALL);
     fs.space().release(delayed);
     data.reserved -= delayed;
     data.quota_reserved -= u64::from(delayed);

@@ -4,6 +4,7 @@ use crate::allocate;
 use crate::buffer::{Buffer, BufferCache};
 use crate::cache::Folio;
 use crate::device::Device;
+use crate::direct::DirectIo;
 use crate::disk;
 use crate::disk::extent::{ExtentNode, NodePlace, WHOLE_FILE};
 use crate::disk::geometry::Geometry;
@@ -45,6 +46,7 @@ pub struct Filesystem<D: Device, P: Protocol = Correct> {
     pub(crate) orphans: Mutex<OrphanList>,
     pub(crate) directory: Mutex<()>,
     pub(crate) in_flight: WorkList<Ioend>,
+    pub(crate) direct_in_flight: WorkList<DirectIo>,
     // Filling the table from disk commutes: the first inode stays, and both are the same.
     pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
     // Keeps the first error: set by workers, taken by whoever waited for them.
@@ -235,7 +237,11 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     pub fn unmount(&self) -> Result<(), FsError> {
         self.sync()?;
         for inode in self.inodes_in_memory() {
-            evict::evict(self, &inode);
+            match inode.links() {
+                // Whoever has it open still: there is no file system to come back to.
+                0 => evict::delete(self, &inode)?,
+                _ => evict::evict(self, &inode),
+            }
         }
         self.inodes.with(BTreeMap::clear);
         self.journal.commit_once()?;

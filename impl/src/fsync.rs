@@ -1,7 +1,8 @@
-//! Making a file durable, and waiting for its I/O.
+//! Making a file, or a part of it, durable, and waiting for its I/O.
 //!
 //! # Source
-//! linux v7.0 fs/ext4/fsync.c `ext4_sync_file`; mm/filemap.c `file_write_and_wait_range`.
+//! linux v7.0 fs/ext4/fsync.c `ext4_sync_file`; mm/filemap.c `file_write_and_wait_range`. There is
+//! no fdatasync of its own: what it leaves out are times, and this core keeps none.
 
 use crate::device::Device;
 use crate::error::FsError;
@@ -29,18 +30,42 @@ pub fn fsync<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Arc<Inode>,
 ) -> Result<(), FsError> {
-    write_and_wait(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
-    match inode.sync_tid() {
-        Some(tid) => fs.journal().wait_commit(tid)?,
-        // Nothing of the inode changed, but its data may still be in the volatile cache.
-        None => fs.device().flush()?,
-    }
+    fsync_range(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
     rt::acknowledged("fsync", || {
         args([
             ("ino", inode.ino.0.into()),
             ("size", inode.size.peek().into()),
         ])
     });
+    Ok(())
+}
+
+/// Writes the file's dirty blocks in a range, and its inode, and returns when both are durable.
+///
+/// # Locking
+/// As [`fsync`].
+///
+/// # Crash
+/// Once it has returned without an error, everything written to the range before the call
+/// survives, and so does every change of sizes and extents before it. Data in other blocks may not.
+///
+/// # Errors
+/// As [`fsync`].
+pub fn fsync_range<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+) -> Result<(), FsError> {
+    write_and_wait(fs, inode, range)?;
+    let has_flushed = match inode.sync_tid() {
+        Some(tid) => fs.journal().wait_commit(tid)?,
+        None => false,
+    };
+    if !has_flushed {
+        // Nothing of the inode had to be committed, or somebody else did that, but data written in
+        // place may still be in the volatile cache.
+        fs.device().flush()?;
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
 use crate::ioend::Ioend;
-use crate::lock::{Key, LocklessSize, ReadGuard, RwSem, SpinLock, WriteGuard, class};
+use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
 use crate::units::{Ino, Lblk, Tid};
 use rt::sync::LeafMutex;
 use std::ops::{Deref, DerefMut};
@@ -32,10 +32,17 @@ pub struct Inode {
     status: SpinLock<StatusTree>,
     /// Its folios.
     pub cache: PageCache,
+    /// Direct I/O under way.
+    pub dio_count: Outstanding,
     /// I/O that has completed and waits for the worker.
     pub completed: SpinLock<Vec<Ioend>>,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
+    /// Who has it open.
+    users: SpinLock<u32>,
+    /// Names that lead to it. Changed under `i_rwsem`, and read under it or once nobody uses the
+    /// inode any more.
+    links: LeafMutex<u16>,
     /// What the inode on disk holds besides. Changed only while the inode is new.
     attributes: disk::inode::Inode,
 }
@@ -99,8 +106,11 @@ impl Inode {
             data: RwSem::new(&class::I_DATA_SEM, key, data),
             status: SpinLock::new(&class::I_ES_LOCK, key, StatusTree::new()),
             cache: PageCache::new(ino, blocks_per_folio),
+            dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
             sync_tid: LeafMutex::new(None),
+            users: SpinLock::new(&class::I_COUNT, key, 0),
+            links: LeafMutex::new(attributes.links),
             attributes,
         }
     }
@@ -188,6 +198,30 @@ impl Inode {
                 .filter(|m| m.status == Status::Delayed)
                 .collect()
         })
+    }
+
+    /// Counts one more user. Requires: that the inode has a name, or a user.
+    pub fn iget(&self) {
+        self.users.write(|users| *users += 1);
+    }
+
+    /// Counts one user less; says whether that was the last one. Who never counted itself, like a
+    /// reader of a file that stays, has nothing to take back.
+    pub(crate) fn put(&self) -> bool {
+        self.users.write(|users| {
+            *users = users.saturating_sub(1);
+            *users == 0
+        })
+    }
+
+    /// How many names lead to it.
+    pub fn links(&self) -> u16 {
+        self.links.with(|links| *links)
+    }
+
+    /// Sets how many names lead to it. Requires: `i_rwsem`, exclusive.
+    pub(crate) fn set_links(&self, to: u16) {
+        self.links.with(|links| *links = to);
     }
 
     /// Notes that a transaction changes the inode.

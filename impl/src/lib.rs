@@ -36,9 +36,15 @@ pub mod mount;
 
 pub mod directory;
 
+pub mod delalloc;
+
 pub mod write;
 
 pub mod read;
+
+pub mod fault;
+
+pub mod user;
 
 pub mod ioend;
 
@@ -50,7 +56,19 @@ pub mod zero_partial;
 
 pub mod truncate;
 
+pub mod setattr;
+
+pub mod fallocate;
+
+pub mod punch_hole;
+
+pub mod zero_range;
+
+pub mod unlink;
+
 pub mod fsync;
+
+pub mod direct;
 
 pub mod evict;
 
@@ -60,3 +78,6 @@ pub mod trace;
 
 /// The runtime that the core is built on.
 pub use rt;
+
+#[cfg(test)]
+mod tests;

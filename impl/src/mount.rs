@@ -24,9 +24,8 @@ use crate::orphan::{self, OrphanList};
 use crate::protocol::{Correct, Protocol};
 use crate::space::{GroupBuffers, Space};
 use crate::trace::args;
-use crate::truncate::remove_extents;
 use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
-use crate::{allocate, trace};
+use crate::{allocate, evict, trace};
 use rt::sync::{Arc, LeafMutex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -181,6 +180,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             orphans: Mutex::new(&class::ORPHAN_LOCK, Key::Only, OrphanList::default()),
             directory: Mutex::new(&class::DIRECTORY, Key::Only, ()),
             in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
+            direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
             inodes: LeafMutex::new(BTreeMap::new()),
             writeback_error: LeafMutex::new(None),
         };
@@ -260,29 +260,21 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     /// Finishes one orphan. Returns whether it was deleted.
     fn clean_up_orphan(&self, ino: Ino) -> Result<bool, FsError> {
         let inode = self.inode(ino)?;
-        let is_linked = inode.attributes().links > 0;
+        let is_linked = inode.links() > 0;
         trace::step("clean up orphan", || args([("ino", ino.0.into())]));
-        let mut handle = self.start_handle(orphan::CREDITS + 2 * allocate::CREDITS)?;
-        let mut data = inode.lock_data();
-        let keep = if is_linked { inode.disksize.get() } else { 0 };
         if !is_linked {
-            inode.disksize.set(0);
-            inode.size.set(0);
+            evict::delete(self, &inode)?;
+            return Ok(true);
         }
-        remove_extents(self, &mut handle, &inode, &mut data, Lblk::round_up(keep))?;
+        let mut handle = self.start_handle(orphan::CREDITS + allocate::CREDITS)?;
+        let mut data = inode.lock_data();
+        let keep = Lblk::round_up(inode.disksize.get());
+        P::remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
         self.mark_inode_dirty(&mut handle, &inode, &data)?;
         drop(data);
-        orphan::del(self, &mut handle, &inode)?;
-        if !is_linked {
-            self.modify_inode(&mut handle, ino, |on_disk| {
-                on_disk.dtime = on_disk.mtime.max(1)
-            })?;
-            self.space.free_inode(&mut handle, ino)?;
-            self.space.release_metadata(allocate::LEAVES_MAX);
-            self.inodes.with(|inodes| inodes.remove(&ino));
-        }
+        P::orphan_del(self, &mut handle, &inode)?;
         handle.stop();
-        Ok(!is_linked)
+        Ok(false)
     }
 }
 

@@ -13,9 +13,13 @@ use crate::journal::Handle;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
-use crate::zero_partial::{End, zero_eof};
+use crate::zero_partial::End;
 use crate::{allocate, orphan, trace};
 use rt::sync::Arc;
+use std::ops::Range;
+
+/// Beyond every block of a file.
+const END: Lblk = Lblk(u32::MAX);
 
 /// Makes a file end at `size` bytes, which is no more than its size now.
 ///
@@ -36,13 +40,32 @@ pub fn truncate_down<D: Device, P: Protocol>(
     size: u64,
 ) -> Result<(), FsError> {
     let _rwsem = inode.i_rwsem.write();
-    if size >= inode.size.get() {
-        return Ok(());
+    match size < inode.size.get() {
+        true => shrink(fs, inode, size),
+        false => Ok(()),
     }
+}
+
+/// As [`truncate_down`], for holders of `i_rwsem`.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, and that `size` is less than the file's. Takes: the rest.
+///
+/// # Crash
+/// As [`truncate_down`].
+///
+/// # Errors
+/// As [`truncate_down`].
+pub fn shrink<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    size: u64,
+) -> Result<(), FsError> {
+    P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    zero_eof(fs, inode, size, End::Shrinks)?;
+    P::zero_eof(fs, inode, size, End::Shrinks)?;
     set_sizes(fs, inode, size)?;
-    drop_folios(fs, inode, Lblk::round_up(size));
+    P::truncate_pagecache_range(fs, inode, Lblk::round_up(size)..END);
     free_blocks(fs, inode, Lblk::round_up(size))
 }
 
@@ -61,25 +84,43 @@ fn set_sizes<D: Device, P: Protocol>(
     fs.mark_inode_dirty(&mut handle, inode, &data)
 }
 
-/// Drops every folio from `from` on, waiting for the writeback of each.
-fn drop_folios<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode, from: Lblk) {
-    for folio in inode.cache.lookup(from..Lblk(u32::MAX)) {
+/// Drops the folios of a range of blocks, waiting for the writeback of each. Of a folio that lies
+/// in the range in part, that part is forgotten.
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive. Takes: one folio lock at a time, and
+/// waits for writeback under it.
+pub fn truncate_pagecache_range<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    blocks: Range<Lblk>,
+) {
+    for folio in inode.cache.lookup(blocks.clone()) {
         let mut guard = folio.lock();
         fs.wait_on_writeback(&folio);
         if !guard.is_attached() {
             continue;
         }
-        if folio.range().start >= from {
-            trace::step("drop folio", || args([("", trace::range(&folio.range()))]));
+        let range = folio.range();
+        if range.start >= blocks.start && range.end <= blocks.end {
+            trace::step("drop folio", || args([("", trace::range(&range))]));
             inode.cache.detach(&mut guard);
         } else {
-            guard.invalidate_from(from);
+            P::protect_partial_folio(&mut guard);
+            guard.invalidate(blocks.clone());
         }
     }
 }
 
 /// The second handle: removes the mappings from `from` on, and takes the inode off the list.
-fn free_blocks<D: Device, P: Protocol>(
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: a handle, then
+/// `i_data_sem`, then the orphan lock.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn free_blocks<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Inode,
     from: Lblk,
@@ -87,38 +128,43 @@ fn free_blocks<D: Device, P: Protocol>(
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
     {
         let mut data = inode.lock_data();
-        remove_extents(fs, &mut handle, inode, &mut data, from)?;
+        P::remove_space(fs, &mut handle, inode, &mut data, from..END)?;
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
-    orphan::del(fs, &mut handle, inode)
+    // A file without a name stays on the list until it has been deleted.
+    if inode.links() == 0 {
+        return Ok(());
+    }
+    P::orphan_del(fs, &mut handle, inode)
 }
 
-/// Removes every mapping from `from` on: delayed blocks give their reservation back, others their
+/// Removes every mapping of a range: delayed blocks give their reservation back, others their
 /// space.
 ///
 /// # Locking
 /// Requires: `i_data_sem`, which `data` is, and a handle.
 ///
 /// # Errors
-/// [`FsError::Journal`], [`FsError::Device`].
-pub fn remove_extents<D: Device, P: Protocol>(
+/// Unless the range reaches beyond every extent, [`FsError::TooManyExtents`], and
+/// [`FsError::NoSpace`] if a leaf is needed that only a commit makes available: then nothing has
+/// changed. [`FsError::Journal`], [`FsError::Device`].
+pub fn remove_space<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
-    from: Lblk,
+    range: Range<Lblk>,
 ) -> Result<(), FsError> {
-    let end = Lblk(u32::MAX);
-    let mapped_end = mapped_end(data).max(from);
-    let freed = allocate::change_tree(fs, handle, inode, data, |tree| tree.remove(from..end))?;
-    let reclaimed = data.remove_status(from..end);
+    let mapped_end = mapped_end(data).clamp(range.start, range.end);
+    let freed = allocate::change_tree(fs, handle, inode, data, |tree| tree.remove(range.clone()))?;
+    let reclaimed = data.remove_status(range.clone());
     fs.space().release(reclaimed);
     data.reserved -= reclaimed;
     data.quota_reserved -= u64::from(reclaimed);
     let blocks: u64 = freed.iter().map(|range| range.end.0 - range.start.0).sum();
     trace::step("remove extents", || {
         args([
-            ("", trace::range(&(from..mapped_end))),
+            ("", trace::range(&(range.start..mapped_end))),
             ("reservations released", reclaimed.into()),
             ("blocks freed", blocks.into()),
         ])

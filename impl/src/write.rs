@@ -1,30 +1,32 @@
 //! Buffered writing with delayed allocation.
 //!
 //! # Source
-//! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_begin`;
-//! fs/ext4/inode.c `ext4_da_map_blocks`.
+//! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_iter`,
+//! `iomap_write_begin`, `iomap_write_end`; include/linux/fs.h `generic_write_sync`. Copies block by
+//! block.
 
 use crate::cache::FolioGuard;
+use crate::delalloc::Iomap;
 use crate::device::Device;
-use crate::disk::inode::FILE_SIZE_MAX;
 use crate::error::FsError;
 use crate::extent::status::Cookie;
-use crate::extent::{Mapping, Status};
+use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
-use crate::zero_partial::{End, zero_eof};
-use crate::{read, trace};
+use crate::user::UserBuffer;
+use crate::zero_partial::End;
+use crate::{fsync, read, trace};
+use rt::Value;
 use rt::sync::Arc;
 use std::ops::Range;
 
 /// Writes `bytes` at `offset` into the page cache. Space and quota are reserved, not allocated.
 ///
 /// # Locking
-/// Takes: `i_rwsem`, exclusive; under it one folio lock at a time, and at other times
-/// `i_data_sem`. No handle: the two chains never nest.
+/// As [`buffered_write_from`].
 ///
 /// # Crash
 /// Promises nothing: that is fsync's.
@@ -38,102 +40,215 @@ pub fn buffered_write<D: Device, P: Protocol>(
     offset: u64,
     bytes: &[u8],
 ) -> Result<(), FsError> {
-    let end = offset
-        .checked_add(bytes.len() as u64)
-        .filter(|end| *end <= FILE_SIZE_MAX);
-    let end = end.ok_or(FsError::TooLarge)?;
+    write(fs, inode, offset, &UserBuffer::new(bytes)).1
+}
+
+/// As [`buffered_write`], from a buffer that may not be readable to its end. Returns the number of
+/// bytes written, which is smaller than asked for where an error came after some of them.
+///
+/// # Locking
+/// Takes: `i_rwsem`, exclusive; under it one folio lock at a time, and at other times
+/// `i_data_sem`. After a short copy also `invalidate_lock`, exclusive. No handle: the two chains
+/// never nest.
+///
+/// # Errors
+/// If nothing was written: [`FsError::BadAddress`], [`FsError::NoSpace`], [`FsError::TooLarge`],
+/// [`FsError::Device`].
+pub fn buffered_write_from<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+) -> Result<usize, FsError> {
+    match write(fs, inode, offset, user) {
+        (0, Err(error)) => Err(error),
+        (written, _) => Ok(written),
+    }
+}
+
+/// As [`buffered_write`], to a file opened with `O_SYNC` or `O_DSYNC`: what has been written is
+/// durable when this returns. The two differ in times only, which this core does not keep.
+///
+/// # Locking
+/// As [`buffered_write`], and after that, holding nothing, as [`fsync::fsync`].
+///
+/// # Crash
+/// Once it has returned without an error, the written bytes survive, and so do the size that they
+/// need and all that changed the file's sizes and extents before.
+///
+/// # Errors
+/// As [`buffered_write`], and then nothing is promised; as [`fsync::fsync`].
+pub fn synchronous_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<(), FsError> {
+    buffered_write(fs, inode, offset, bytes)?;
     if bytes.is_empty() {
         return Ok(());
     }
+    let end = offset + bytes.len() as u64;
+    fsync::fsync_range(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+    rt::acknowledged("synchronous write", || {
+        args([("ino", inode.ino.0.into()), ("", Value::Range(offset, end))])
+    });
+    Ok(())
+}
+
+/// How much was written, and why it ended there.
+type Progress = (usize, Result<(), FsError>);
+
+fn write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+) -> Progress {
+    let end = match checked_end(offset, user.len() as u64) {
+        Ok(end) => end,
+        Err(error) => return (0, Err(error)),
+    };
+    if user.is_empty() {
+        return (0, Ok(()));
+    }
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
-    if end > size {
-        zero_eof(fs, inode, size, End::Grows)?;
+    if end > size
+        && let Err(error) = P::zero_eof(fs, inode, size, End::Grows)
+    {
+        return (0, Err(error));
     }
-    let blocks = Lblk::containing(offset)..Lblk::round_up(end);
-    let mut map = None;
-    let mut lblk = blocks.start;
-    while lblk < blocks.end {
-        let (mapping, cookie) = match map {
-            Some((mapping, cookie)) if Mapping::contains(&mapping, lblk) => (mapping, cookie),
-            _ => begin(fs, inode, lblk..blocks.end)?,
+    let progress = write_range(fs, inode, offset..end, user);
+    trace::step("write", || {
+        let blocks = Lblk::containing(offset)..Lblk::round_up(end);
+        args([("", trace::range(&blocks)), ("bytes", progress.0.into())])
+    });
+    progress
+}
+
+/// Writes, mapping by mapping. What a mapping reserved and did not use is given back before the
+/// next one is looked for.
+fn write_range<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: Range<u64>,
+    user: &UserBuffer<'_>,
+) -> Progress {
+    let mut written = 0;
+    while written < user.len() {
+        let at = range.start + written as u64;
+        let blocks = Lblk::containing(at)..Lblk::round_up(range.end);
+        let iomap = match P::buffered_write_begin(fs, inode, blocks) {
+            Ok(iomap) => iomap,
+            Err(error) => return (written, Err(error)),
         };
+        let mapped = at..range.end.min(iomap.mapping.end().offset());
+        let (more, outcome) = write_mapped(fs, inode, &iomap, mapped.clone(), user, written);
+        P::buffered_write_end(fs, inode, &iomap, &mapped, more);
+        written += more;
+        if outcome.is_err() {
+            return (written, outcome);
+        }
+    }
+    (written, Ok(()))
+}
+
+/// Writes into one mapping, block by block, until it ends or turns out to be stale. The first byte
+/// of `range` is byte `from` of the caller's buffer.
+fn write_mapped<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    iomap: &Iomap,
+    range: Range<u64>,
+    user: &UserBuffer<'_>,
+    from: usize,
+) -> Progress {
+    let mut written = 0;
+    // A copy that stopped short is made again, and no longer than it got.
+    let mut len_max = BLOCK_SIZE;
+    while range.start + (written as u64) < range.end {
+        let at = range.start + written as u64;
+        if !user.fault_in(from + written) {
+            return (written, Err(FsError::BadAddress));
+        }
+        let lblk = Lblk::containing(at);
         let folio = inode.cache.grab(lblk);
         let mut guard = folio.lock();
         // The mapping was looked up before the folio was locked: it holds only while its cookie
         // does.
-        if !guard.is_attached() || !inode.is_current(cookie) {
-            map = None;
-            continue;
+        if !guard.is_attached() || !P::write_map_is_valid(inode, iomap.cookie) {
+            break;
         }
-        map = Some((mapping, cookie));
-        let from = offset.saturating_sub(lblk.offset()) as usize;
-        let to = BLOCK_SIZE.min((end - lblk.offset()) as usize);
-        let start = (lblk.offset() + from as u64 - offset) as usize;
-        let part = &bytes[start..start + (to - from)];
-        write_block(fs, &mut guard, mapping, lblk, from, part)?;
-        let block_end = lblk.offset() + to as u64;
-        if block_end > inode.size.get() {
-            inode.size.set(block_end);
+        let block_end = lblk.offset() + BLOCK_SIZE as u64;
+        let len = ((block_end.min(range.end) - at) as usize).min(len_max);
+        let copied = user.copy_atomic(from + written, len);
+        match write_block(fs, &mut guard, iomap, at, copied, len) {
+            Ok(true) => {
+                written += copied.len();
+                len_max = BLOCK_SIZE;
+                let size = inode.size.get();
+                if at + copied.len() as u64 > size {
+                    inode.size.set(at + copied.len() as u64);
+                    drop(guard);
+                    P::pagecache_isize_extended(inode, size, at);
+                }
+            }
+            Ok(false) => {
+                forget_beyond_eof(inode, &mut guard, lblk);
+                len_max = match copied.len() {
+                    0 => len,
+                    some => some,
+                };
+            }
+            Err(error) => return (written, Err(error)),
         }
-        lblk = Lblk(lblk.0 + 1);
     }
-    trace::step("write", || args([("", trace::range(&blocks))]));
-    Ok(())
+    (written, Ok(()))
 }
 
-/// Finds the mapping of the first block of `range`; where there is none, reserves space for as much
-/// of `range` as has none and makes it delayed.
-///
-/// # Locking
-/// Requires: `i_rwsem`, exclusive. Takes: `i_data_sem`, shared for looking up, exclusive for
-/// reserving, and then looks up again.
-fn begin<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    range: Range<Lblk>,
-) -> Result<(Mapping, Cookie), FsError> {
-    let (mapping, cookie) = inode.query(range.start);
-    if mapping.status != Status::Hole {
-        return Ok((mapping, cookie));
-    }
-    let mut data = inode.lock_data();
-    let (mapping, cookie) = inode.query_locked(&data, range.start);
-    let Some(hole) = mapping.clipped(range).filter(|m| m.status == Status::Hole) else {
-        return Ok((mapping, cookie));
-    };
-    fs.space().reserve(hole.len)?;
-    let delayed = Mapping {
-        status: Status::Delayed,
-        ..hole
-    };
-    data.insert_status(delayed);
-    data.reserved += hole.len;
-    data.quota_reserved += u64::from(hole.len);
-    trace::step("reserve", || {
-        args([("", trace::range(&(hole.start..hole.end())))])
-    });
-    Ok((delayed, data.cookie()))
-}
-
+/// Puts `copied`, for which `len` bytes were wanted, into the cache at byte `at`. Says whether it
+/// counts: the beginning of a block of which nothing else is known does not.
 fn write_block<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     guard: &mut FolioGuard<'_>,
-    mapping: Mapping,
-    lblk: Lblk,
-    from: usize,
-    part: &[u8],
-) -> Result<(), FsError> {
+    iomap: &Iomap,
+    at: u64,
+    copied: &[u8],
+    len: usize,
+) -> Result<bool, FsError> {
+    let lblk = Lblk::containing(at);
     if !guard.is_uptodate(lblk) {
         // What the copy does not cover must be the file's: read, or zeroes.
-        let whole = part.len() == BLOCK_SIZE;
+        let whole = len == BLOCK_SIZE;
+        if whole && copied.len() < len {
+            return Ok(false);
+        }
         let content = if whole {
             [0; BLOCK_SIZE]
         } else {
-            read::read_block(fs, mapping, lblk)?
+            read::read_block(fs, iomap.mapping, lblk)?
         };
         guard.fill(lblk, &content);
     }
-    guard.write(lblk, from, part);
-    Ok(())
+    if copied.is_empty() {
+        return Ok(false);
+    }
+    guard.write(lblk, (at - lblk.offset()) as usize, copied);
+    Ok(true)
+}
+
+/// After a copy that came to nothing: a block beyond the end leaves the cache.
+fn forget_beyond_eof(inode: &Inode, guard: &mut FolioGuard<'_>, lblk: Lblk) {
+    if lblk.offset() >= inode.size.get() {
+        guard.invalidate(lblk..Lblk(lblk.0 + 1));
+    }
+}
+
+/// Whether the mapping that a writer looked up before it locked the folio is still true.
+///
+/// # Locking
+/// Requires: the folio lock.
+pub fn map_is_valid(inode: &Inode, cookie: Cookie) -> bool {
+    inode.is_current(cookie)
 }

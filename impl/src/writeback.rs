@@ -86,7 +86,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         } else if folio.is_under_writeback() {
             return Ok(());
         }
-        let dirty = guard.clear_dirty_for_io();
+        let dirty = P::clear_dirty_for_io(&mut guard);
         trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
         let size = self.inode.size.get();
         let inside = Lblk::round_up(size);

@@ -26,7 +26,9 @@ use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{fsync, read, trace};
+use rt::Value;
 use rt::sync::Arc;
+use std::ops::Range;
 
 /// In which direction the end of a file is about to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub fn zero_eof<D: Device, P: Protocol>(
         // What the cache held when it was taken for I/O is on disk only when that has completed.
         fs.wait_on_writeback(&folio);
         if !fill_backed(fs, inode, &mut guard, lblk)? {
+            // Over a hole there is nothing on disk, but what stores have left goes too.
+            guard.zero_from(lblk, offset);
             return Ok(());
         }
         let is_zero = guard.block(lblk)[offset..].iter().all(|byte| *byte == 0);
@@ -76,6 +80,57 @@ pub fn zero_eof<D: Device, P: Protocol>(
         guard.write(lblk, offset, &[0; BLOCK_SIZE][offset..]);
     }
     fsync::write_and_wait(fs, inode, lblk..Lblk(lblk.0 + 1))
+}
+
+/// Zeroes those bytes of a range that lie in blocks which the range covers in part, in the cache.
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: one folio lock
+/// at a time.
+///
+/// # Crash
+/// The bytes are as they were until the blocks have been written.
+///
+/// # Errors
+/// [`FsError::Device`].
+pub fn zero_partial_blocks<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: Range<u64>,
+) -> Result<(), FsError> {
+    let (first, last) = (Lblk::containing(range.start), Lblk::containing(range.end));
+    let in_block = |offset: u64| (offset % BLOCK_SIZE as u64) as usize;
+    let (from, to) = (in_block(range.start), in_block(range.end));
+    if first == last {
+        return zero_part(fs, inode, first, from..to);
+    }
+    if from > 0 {
+        zero_part(fs, inode, first, from..BLOCK_SIZE)?;
+    }
+    zero_part(fs, inode, last, 0..to)
+}
+
+fn zero_part<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    lblk: Lblk,
+    part: Range<usize>,
+) -> Result<(), FsError> {
+    if part.is_empty() {
+        return Ok(());
+    }
+    let folio = inode.cache.grab(lblk);
+    let mut guard = folio.lock();
+    if fill_backed(fs, inode, &mut guard, lblk)? {
+        trace::step("zero part of block", || {
+            args([
+                ("block", lblk.0.into()),
+                ("", Value::Range(part.start as u64, part.end as u64)),
+            ])
+        });
+        guard.write(lblk, part.start, &[0; BLOCK_SIZE][part]);
+    }
+    Ok(())
 }
 
 /// Brings a block into the cache if it may hold anything but zeroes; says whether it may. A block
@@ -90,11 +145,14 @@ fn fill_backed<D: Device, P: Protocol>(
         return Ok(true);
     }
     let (mapping, _) = inode.query(lblk);
-    if !matches!(mapping.status_at(lblk), Some(Status::Written(_))) {
-        return Ok(false);
+    match mapping.status_at(lblk) {
+        None | Some(Status::Hole) => Ok(false),
+        // The blocks of I/O in flight are clean, still unwritten, and hold data.
+        Some(_) if guard.is_uptodate(lblk) => Ok(guard.block(lblk).iter().any(|byte| *byte != 0)),
+        Some(Status::Written(_)) => {
+            guard.fill(lblk, &read::read_block(fs, mapping, lblk)?);
+            Ok(true)
+        }
+        Some(Status::Unwritten(_) | Status::Delayed) => Ok(false),
     }
-    if !guard.is_uptodate(lblk) {
-        guard.fill(lblk, &read::read_block(fs, mapping, lblk)?);
-    }
-    Ok(true)
 }

@@ -84,6 +84,7 @@
 //! - [`oracle`]: which outcomes of concurrent calls, and of power cuts, are allowed.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
+//! - [`minimise`]: a smaller counterexample from a counterexample.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
@@ -93,6 +94,7 @@ pub mod crash;
 pub mod disk;
 pub mod explore;
 pub mod lockgraph;
+pub mod minimise;
 pub mod oracle;
 pub mod record;
 pub mod trace_hash;

@@ -14,7 +14,7 @@ fn run(variant: Option<&str>) -> Report {
 
 /// Mazurkiewicz traces of the scenario under the correct protocol. A change of the protocol, of a
 /// lock's place in it, or of what commutes changes this number, and is to be reviewed.
-const TRACES: u64 = 13_562;
+const TRACES: u64 = 21_447;
 
 #[test]
 fn the_correct_protocol_is_exhausted_and_reaches_the_race() {

@@ -1,8 +1,8 @@
 //! Reference histories in one thread: whatever is done to files, they hold what byte arrays would
 //! that the same was done to, the invariants hold after every operation, and e2fsck finds nothing.
 //!
-//! `CUTPOINT_NIGHTLY=1` plays 10,000 histories instead of a few hundred. A failing history is
-//! shrunk and printed as a test, to be pasted below.
+//! `CUTPOINT_SEQUENCES=10000` plays 10,000 histories, which is the nightly size, instead of a few
+//! hundred. A failing history is shrunk and printed as a test, to be pasted below.
 
 mod history;
 
@@ -10,8 +10,8 @@ use cutpoint_event::log;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
-use history::op::{FILES, as_test};
-use history::{Op, Player};
+use history::op::FILES;
+use history::{Model, Op, Player, sequences};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use std::cell::Cell;
@@ -58,18 +58,32 @@ fn check(
         ..MountOptions::default()
     };
     log::start();
-    let outcome = Player::mount(device.clone(), options).and_then(|mut player| {
-        ops.iter()
-            .enumerate()
-            .try_for_each(|(index, op)| player.play(index, op))?;
-        player.finish()
-    });
+    let outcome = Player::mount(device.clone(), options, Model::default()).and_then(
+        |mut player: Player<_>| {
+            ops.iter()
+                .enumerate()
+                .try_for_each(|(index, op)| player.play(index, op))?;
+            player.finish()
+        },
+    );
     let found = log::finish().findings;
     outcome?;
     if let Some(finding) = found.first() {
         return Err(format!("{finding:?}"));
     }
     e2fsck.judge(&device.snapshot())
+}
+
+/// A history as the source of a test that plays it.
+fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
+    let lines: String = ops
+        .iter()
+        .map(|op| format!("        Op::{op:?},\n"))
+        .collect();
+    format!(
+        "#[test]\nfn a_history_that_failed() {{\n    replay({blocks_per_folio}, {free_blocks}, &[\n\
+         {lines}    ]);\n}}\n"
+    )
 }
 
 /// Plays one history: what a printed test calls.
@@ -146,10 +160,26 @@ fn operation() -> impl Strategy<Value = Op> {
     let len = prop_oneof![2 => 0_usize..300, 2 => 1_usize..LEN_MAX, 1 => Just(1024_usize)];
     let size = prop_oneof![1 => Just(0_u64), 6 => offset.clone()];
     let write = (file.clone(), offset.clone(), len.clone());
+    let range = (
+        file.clone(),
+        offset.clone(),
+        len.clone().prop_map(|len| len as u64),
+        any::<bool>(),
+    );
     prop_oneof![
         3 => file.clone().prop_map(|file| Op::Create { file }),
-        10 => write.prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        12 => write.clone().prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
+        2 => write
+            .prop_map(|(file, offset, len)| Op::SyncWrite { file, offset, len }),
         4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
+        3 => (file.clone(), offset.clone()).prop_map(|(file, size)| Op::Extend { file, size }),
+        3 => range.clone().prop_map(|(file, offset, len, _)| Op::Punch { file, offset, len }),
+        3 => range.clone().prop_map(|(file, offset, len, keep)| {
+            Op::ZeroRange { file, offset, len, keep }
+        }),
+        3 => range.prop_map(|(file, offset, len, keep)| Op::Fallocate { file, offset, len, keep }),
+        1 => file.clone().prop_map(|file| Op::Unlink { file }),
+        1 => file.clone().prop_map(|file| Op::Close { file }),
         3 => (file.clone(), offset, len)
             .prop_map(|(file, offset, len)| Op::Read { file, offset, len }),
         2 => file.clone().prop_map(|file| Op::Fsync { file }),
@@ -175,9 +205,8 @@ fn history() -> impl Strategy<Value = (u32, usize, Vec<Op>)> {
 
 #[test]
 fn every_history_leaves_what_byte_arrays_would_hold() {
-    let nightly = std::env::var("CUTPOINT_NIGHTLY").is_ok_and(|value| value == "1");
     let config = Config {
-        cases: if nightly { 10_000 } else { 300 },
+        cases: sequences(300),
         failure_persistence: None,
         max_shrink_iters: 5_000,
         ..Config::default()

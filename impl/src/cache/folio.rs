@@ -4,6 +4,9 @@
 //! newer than the disk's; dirty implies uptodate. A folio is under *writeback* from the moment its
 //! dirty blocks are taken for I/O until that I/O has been seen to by whoever completes it.
 //!
+//! A folio is also a page of those who map the file. It is *writable* from a fault that has made
+//! its blocks dirty until it is taken for I/O, or leaves the file.
+//!
 //! # Source
 //! linux v7.0 include/linux/page-flags.h, mm/filemap.c `folio_lock`; the per-block bits are those
 //! of fs/iomap/buffered-io.c `struct iomap_folio_state`.
@@ -36,6 +39,12 @@ pub struct FolioState {
     data: Vec<u8>,
     uptodate: u32,
     dirty: u32,
+    /// The blocks that stores through mappings were prepared for, when the page was made writable.
+    /// While there is none, a store faults.
+    writable: u32,
+    /// The blocks that have been stored to since: what the hardware notes in the page table, and
+    /// nobody sees before the page is write-protected.
+    stored: u32,
 }
 
 /// A hold on the folio lock.
@@ -53,6 +62,8 @@ impl Folio {
             data: vec![0; blocks as usize * BLOCK_SIZE],
             uptodate: 0,
             dirty: 0,
+            writable: 0,
+            stored: 0,
         };
         Folio {
             index,
@@ -151,6 +162,7 @@ impl FolioGuard<'_> {
     /// Takes the folio from its file; [`super::PageCache::detach`] is the way in.
     pub(super) fn detach(&mut self) {
         self.state.attached = false;
+        self.write_protect();
         self.set_dirty(0);
     }
 
@@ -198,10 +210,11 @@ impl FolioGuard<'_> {
         self.state.data[at + offset..at + BLOCK_SIZE].fill(0);
     }
 
-    /// Forgets the blocks from `from` on: they leave the file.
-    pub fn invalidate_from(&mut self, from: Lblk) {
+    /// Forgets those of its blocks that lie in `blocks`: they leave the file.
+    pub fn invalidate(&mut self, blocks: Range<Lblk>) {
         let range = self.folio.range();
-        for lblk in (from.max(range.start).0..range.end.0).map(Lblk) {
+        let (start, end) = (blocks.start.max(range.start), blocks.end.min(range.end));
+        for lblk in (start.0..end.0).map(Lblk) {
             self.zero_from(lblk, 0);
             let bit = self.bit(lblk);
             self.state.uptodate &= !bit;
@@ -209,9 +222,16 @@ impl FolioGuard<'_> {
         }
     }
 
-    /// Takes the dirty blocks for I/O: they are clean from here on. Happens before `i_size` is
-    /// sampled, so that a store that makes them dirty again is not missed.
+    /// Takes the dirty blocks for I/O: they are clean, and the page is write-protected, from here
+    /// on. Happens before `i_size` is sampled, so that a store that makes them dirty again is not
+    /// missed.
     pub fn clear_dirty_for_io(&mut self) -> Vec<Lblk> {
+        self.write_protect();
+        self.clear_dirty()
+    }
+
+    /// Takes the dirty blocks: they are clean from here on.
+    pub fn clear_dirty(&mut self) -> Vec<Lblk> {
         let dirty = self.state.dirty;
         let start = self.folio.range().start.0;
         self.set_dirty(0);
@@ -224,6 +244,52 @@ impl FolioGuard<'_> {
     /// Makes blocks dirty again, after their I/O could not be started.
     pub fn redirty(&mut self, lblk: Lblk) {
         self.set_dirty(self.state.dirty | self.bit(lblk));
+    }
+
+    /// Makes an uptodate block dirty: a store is about to change it.
+    pub fn mark_dirty(&mut self, lblk: Lblk) {
+        debug_assert!(self.is_uptodate(lblk), "dirty implies uptodate");
+        self.set_dirty(self.state.dirty | self.bit(lblk));
+    }
+
+    /// Lets stores through mappings reach the folio, of which `blocks` have space and are dirty.
+    pub fn make_writable(&mut self, blocks: Range<Lblk>) {
+        let bits = (blocks.start.0..blocks.end.0).map(|block| self.bit(Lblk(block)));
+        self.state.writable = bits.fold(0, |all, bit| all | bit);
+        debug_assert_eq!(self.state.writable & !self.state.dirty, 0);
+    }
+
+    /// Makes the next store through a mapping fault. What has been stored to is dirty from here on,
+    /// which it should have been already.
+    pub fn write_protect(&mut self) {
+        let stored = std::mem::take(&mut self.state.stored);
+        self.state.writable = 0;
+        self.state.uptodate |= stored;
+        self.set_dirty(self.state.dirty | stored);
+    }
+
+    /// Whether stores through mappings reach the folio without a fault.
+    pub fn is_writable(&self) -> bool {
+        self.state.writable != 0
+    }
+
+    /// Stores through a mapping. It makes nothing dirty: the fault that made the page writable has.
+    /// Outside the blocks that were prepared for it, which is beyond the end of the file, nothing
+    /// ever becomes dirty.
+    pub fn store(&mut self, lblk: Lblk, offset: usize, bytes: &[u8]) {
+        let at = self.at(lblk) + offset;
+        self.state.data[at..at + bytes.len()].copy_from_slice(bytes);
+        self.state.stored |= self.state.writable & self.bit(lblk);
+    }
+
+    /// Zeroes those of its bytes that lie in a range of bytes of the file, without making them
+    /// dirty.
+    pub fn zero_bytes(&mut self, bytes: Range<u64>) {
+        let start = self.folio.range().start.offset();
+        let len = self.state.data.len() as u64;
+        let inside = |at: u64| at.saturating_sub(start).min(len) as usize;
+        let (from, to) = (inside(bytes.start), inside(bytes.end));
+        self.state.data[from..to.max(from)].fill(0);
     }
 
     fn set_dirty(&mut self, dirty: u32) {

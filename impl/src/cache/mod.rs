@@ -45,6 +45,12 @@ impl PageCache {
         lblk.0 / self.blocks_per_folio
     }
 
+    /// The blocks of the folio that holds a block, whether it is there or not.
+    pub fn folio_range(&self, lblk: Lblk) -> Range<Lblk> {
+        let start = self.index_of(lblk) * self.blocks_per_folio;
+        Lblk(start)..Lblk(start + self.blocks_per_folio)
+    }
+
     /// The folios that touch a range of blocks, in order.
     pub fn lookup(&self, range: Range<Lblk>) -> Vec<Arc<Folio>> {
         if range.is_empty() {

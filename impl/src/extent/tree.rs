@@ -110,23 +110,42 @@ impl ExtentTree {
     /// # Errors
     /// [`TooManyExtents`], because conversion splits; then nothing has changed.
     pub fn convert(&mut self, range: Range<Lblk>) -> Result<Vec<Mapping>, TooManyExtents> {
+        self.set_unwritten(range, false)
+    }
+
+    /// Marks the written parts of `range` unwritten. Returns what has been converted.
+    ///
+    /// # Errors
+    /// As [`ExtentTree::convert`].
+    pub fn convert_to_unwritten(
+        &mut self,
+        range: Range<Lblk>,
+    ) -> Result<Vec<Mapping>, TooManyExtents> {
+        self.set_unwritten(range, true)
+    }
+
+    fn set_unwritten(
+        &mut self,
+        range: Range<Lblk>,
+        unwritten: bool,
+    ) -> Result<Vec<Mapping>, TooManyExtents> {
         let mut extents = Vec::with_capacity(self.extents.len() + 2);
         let mut converted = Vec::new();
         for extent in &self.extents {
             for (part, inside) in split(extent, &range) {
-                let convert = inside && part.unwritten;
-                if convert {
-                    let status = Status::Written(part.pblk);
+                if !inside || part.unwritten == unwritten {
+                    extents.push(part);
+                    continue;
+                }
+                // A written extent may be one block longer than an unwritten one.
+                for part in pieces(Extent { unwritten, ..part }) {
                     converted.push(Mapping {
                         start: part.lblk,
                         len: part.len,
-                        status,
+                        status: status(&part),
                     });
+                    extents.push(part);
                 }
-                extents.push(Extent {
-                    unwritten: part.unwritten && !convert,
-                    ..part
-                });
             }
         }
         self.replace(extents)?;
@@ -191,6 +210,22 @@ pub fn status(extent: &Extent) -> Status {
     }
 }
 
+/// An extent, in pieces none of which is longer than an extent of its kind may be.
+fn pieces(extent: Extent) -> impl Iterator<Item = Extent> {
+    let len_max = match extent.unwritten {
+        true => UNWRITTEN_LEN_MAX,
+        false => WRITTEN_LEN_MAX,
+    };
+    (0..extent.len)
+        .step_by(len_max as usize)
+        .map(move |from| Extent {
+            lblk: Lblk(extent.lblk.0 + from),
+            len: len_max.min(extent.len - from),
+            pblk: Pblk(extent.pblk.0 + u64::from(from)),
+            unwritten: extent.unwritten,
+        })
+}
+
 fn can_merge(first: &Extent, second: &Extent) -> bool {
     let len_max = if first.unwritten {
         UNWRITTEN_LEN_MAX
@@ -250,6 +285,19 @@ mod tests {
         tree.convert(Lblk(0)..Lblk(4)).unwrap();
         assert_eq!(tree.extents(), [extent(0, 4, 100, false)]);
         assert_eq!(tree.convert(Lblk(0)..Lblk(4)), Ok(vec![]));
+    }
+
+    #[test]
+    fn conversion_to_unwritten_keeps_extents_short_enough() {
+        let mut tree = ExtentTree::new();
+        tree.insert(extent(0, WRITTEN_LEN_MAX, 100, false)).unwrap();
+        tree.convert_to_unwritten(Lblk(0)..Lblk(WRITTEN_LEN_MAX))
+            .unwrap();
+        let first = extent(0, UNWRITTEN_LEN_MAX, 100, true);
+        let rest = WRITTEN_LEN_MAX - UNWRITTEN_LEN_MAX;
+        let pblk = 100 + u64::from(UNWRITTEN_LEN_MAX);
+        let second = extent(UNWRITTEN_LEN_MAX, rest, pblk, true);
+        assert_eq!(tree.extents(), [first, second]);
     }
 
     #[test]

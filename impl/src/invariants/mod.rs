@@ -5,6 +5,7 @@
 //! judged on the recovered file system, with the same functions and those of whoever knows what
 //! was written.
 
+pub mod context;
 pub mod instant;
 pub mod quiescent;
 pub mod writeback;

@@ -137,7 +137,7 @@ fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation
 fn i17<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
     let members = fs.orphans().members().to_vec();
     for ino in members {
-        if fs.inode(ino)?.attributes().links > 0 {
+        if fs.inode(ino)?.links() > 0 {
             return Ok(Some(Violation {
                 invariant: "I17",
                 expected: "no linked inode is on the orphan list".into(),

@@ -222,22 +222,29 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
     /// Returns once transaction `tid` has committed; commits it if nobody has. A transaction that
     /// holds nothing counts as committed.
     ///
+    /// Says whether this call committed anything, and so flushed the device: then everything that
+    /// had completed before the call is durable too. If not, what else the caller wants durable,
+    /// like data written in place, takes a flush of its own, because somebody else's commit may
+    /// have flushed before that data completed.
+    ///
     /// # Errors
     /// As [`Journal::commit_once`].
     ///
     /// # Locking
     /// As [`Journal::commit_once`].
-    pub fn wait_commit(&self, tid: Tid) -> Result<(), JournalError> {
+    pub fn wait_commit(&self, tid: Tid) -> Result<bool, JournalError> {
+        let mut has_flushed = false;
         if self.committed().is_at_or_after(tid) {
-            return Ok(());
+            return Ok(has_flushed);
         }
         let mut committer = self.committer.lock();
         while !committer.next.is_after(tid) {
             if self.commit_locked(&mut committer)?.is_none() {
                 break;
             }
+            has_flushed = true;
         }
-        Ok(())
+        Ok(has_flushed)
     }
 
     /// Writes every committed transaction to its home and empties the log.

@@ -31,6 +31,8 @@ pub static I_ES_LOCK: Class = Class::unranked("i_es_lock");
 pub static I_SIZE: Class = Class::unranked("i_size");
 /// The size that the next inode write puts on disk, per inode.
 pub static I_DISKSIZE: Class = Class::unranked("i_disksize");
+/// Who has a file open, per inode.
+pub static I_COUNT: Class = Class::unranked("i_count");
 /// The orphan list.
 pub static ORPHAN_LOCK: Class = Class::unranked("s_orphan_lock");
 /// The block allocator of the group.
@@ -41,5 +43,11 @@ pub static SPACE_LOCK: Class = Class::unranked("space counters");
 pub static IN_FLIGHT: Class = Class::unranked("bios in flight");
 /// I/O that completed and waits for the worker.
 pub static COMPLETED_IO: Class = Class::unranked("i_completed_io_lock");
+/// Direct I/O under way, per inode: waited for under `i_rwsem` by whoever removes blocks.
+pub static I_DIO_COUNT: Class = Class::unranked("i_dio_count");
+/// Direct I/O submitted by callers that do not wait for it.
+pub static DIRECT_IN_FLIGHT: Class = Class::unranked("direct I/O in flight");
+/// The end of one such I/O, waited for by whoever submitted it.
+pub static DIRECT_DONE: Class = Class::unranked("direct I/O done");
 /// The directory's contents.
 pub static DIRECTORY: Class = Class::unranked("directory lock");

@@ -7,6 +7,7 @@
 //! Every lock belongs to a [`Class`] of [`class`], and the classes have an order per design.
 
 pub mod class;
+pub mod count;
 pub mod flag;
 pub mod gate;
 pub mod mutex;
@@ -18,6 +19,7 @@ pub mod work;
 mod raw;
 mod wait;
 
+pub use count::Outstanding;
 pub use flag::Flag;
 pub use gate::Gate;
 pub use mutex::{Mutex, MutexGuard};

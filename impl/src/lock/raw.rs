@@ -41,6 +41,11 @@ impl RawRwSem {
         }
     }
 
+    /// Whether a writer holds the lock now.
+    pub(crate) fn peek_exclusive(&self) -> bool {
+        self.state.peek() & WRITER != 0
+    }
+
     /// Whether a shared acquisition could succeed now.
     pub(crate) fn is_free_for_shared(&self) -> bool {
         self.state.peek() & (WRITER | WAITERS) == 0

@@ -77,6 +77,11 @@ impl<T> RwSem<T> {
             value: ManuallyDrop::new(self.value.get_mut()),
         }
     }
+
+    /// Whether somebody holds the lock exclusively, for assertions: not an operation.
+    pub fn peek_exclusive(&self) -> bool {
+        self.raw.peek_exclusive()
+    }
 }
 
 impl<'a, T> WriteGuard<'a, T> {

@@ -193,6 +193,16 @@ impl Persistence {
         self.cut(self.largest_without(&vec![true; self.durability.len()]))
     }
 
+    /// The events that tell cuts apart: all but operations on synchronisation objects and choices.
+    pub(super) fn observable(&self) -> &[usize] {
+        &self.observable
+    }
+
+    /// The smallest cut with these of [`Persistence::observable`].
+    pub(super) fn smallest_cut(&self, inside: &[bool]) -> Cut {
+        self.cut(self.smallest_with(inside))
+    }
+
     /// The counts of the largest cut without the durability events that are not `inside`.
     fn largest_without(&self, inside: &[bool]) -> Vec<u32> {
         let mut prefix = vec![u32::MAX; self.order.tasks()];

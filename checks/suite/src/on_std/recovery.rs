@@ -9,9 +9,9 @@ use super::extfs::inode::Inode;
 use super::extfs::invariants::quiescent;
 use super::extfs::mount::{MountOptions, MountReport};
 use super::extfs::protocol::Protocol;
-use super::extfs::units::{Block, Lblk, Pblk};
+use super::extfs::units::{BLOCK_SIZE, Block, Lblk, Pblk};
 use super::variants::with_protocol;
-use crate::content::{self, FILE_NAME, Found};
+use crate::content::{self, FILE_NAME};
 use crate::e2fsck::{Condition, E2fsck, Judged};
 use crate::oracle::{self, Promise};
 use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
@@ -28,7 +28,7 @@ pub fn judge(variant: Option<&str>) -> Option<Judge> {
 
 /// The crash engine's disk as a device of the core.
 #[derive(Debug)]
-struct LazyDevice(LazyDisk);
+pub struct LazyDevice(LazyDisk);
 
 impl Device for LazyDevice {
     fn blocks(&self) -> u64 {
@@ -74,7 +74,8 @@ impl LazyDevice {
     }
 }
 
-type Recovered<P> = Filesystem<LazyDevice, P>;
+/// A recovered file system.
+pub type Recovered<P> = Filesystem<LazyDevice, P>;
 
 /// Mounts the disk, which replays the journal and cleans orphans up, and judges what is there: the
 /// core's invariants, the file's size and content, and e2fsck's opinion. Says why, if e2fsck had
@@ -84,6 +85,19 @@ fn recover_and_judge<P: Protocol>(
     promises: &[Promise],
     e2fsck: &E2fsck,
 ) -> Result<(Observations, Option<String>), CrashFinding> {
+    let (fs, report) = recover::<P>(disk)?;
+    let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
+    judge_content(disk, &file, promises)?;
+    let unjudged = leave(&fs, disk, e2fsck)?;
+    Ok((observe(&report), unjudged))
+}
+
+/// Mounts the disk, and judges what needs no knowledge of what was written to it: that it mounts,
+/// the core's invariants, and where the files' extents end.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn recover<P: Protocol>(disk: &LazyDisk) -> Result<(Recovered<P>, MountReport), CrashFinding> {
     let options = MountOptions {
         blocks_per_folio: 1,
         ..MountOptions::default()
@@ -106,14 +120,24 @@ fn recover_and_judge<P: Protocol>(
         });
     }
     judge_sizes(&fs)?;
-    let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
-    judge_content(disk, &file, promises)?;
-    fs.unmount().map_err(|error| unreadable(&error))?;
-    let unjudged = ask_e2fsck(disk, e2fsck)?;
-    Ok((observe(&report), unjudged))
+    Ok((fs, report))
 }
 
-fn observe(report: &MountReport) -> Observations {
+/// Unmounts what [`recover`] has mounted, and asks e2fsck. Says why, if e2fsck could not answer.
+///
+/// # Errors
+/// It does not unmount, or e2fsck finds something wrong.
+pub fn leave<P: Protocol>(
+    fs: &Recovered<P>,
+    disk: &LazyDisk,
+    e2fsck: &E2fsck,
+) -> Result<Option<String>, CrashFinding> {
+    fs.unmount().map_err(|error| unreadable(&error))?;
+    ask_e2fsck(disk, e2fsck)
+}
+
+/// What a recovery did, by name.
+pub fn observe(report: &MountReport) -> Observations {
     let mut observations = Observations::default();
     if report
         .recovered
@@ -125,10 +149,14 @@ fn observe(report: &MountReport) -> Observations {
     if report.orphans_truncated > 0 {
         observations.saw("orphan cleaned up");
     }
+    if report.orphans_deleted > 0 {
+        observations.saw("orphan deleted");
+    }
     observations
 }
 
-fn unreadable(error: &super::extfs::error::FsError) -> CrashFinding {
+/// The finding that a recovered file system can not be used.
+pub fn unreadable(error: &super::extfs::error::FsError) -> CrashFinding {
     CrashFinding {
         invariant: "I29",
         expected: "the recovered file system can be read and unmounted".into(),
@@ -163,10 +191,26 @@ fn judge_sizes<P: Protocol>(fs: &Recovered<P>) -> Result<(), CrashFinding> {
 fn judge_content(disk: &LazyDisk, file: &Inode, promises: &[Promise]) -> Result<(), CrashFinding> {
     let size = file.size.get();
     oracle::judge_size(size, promises)?;
-    for lblk in 0..Lblk::round_up(size).0 {
+    judge_blocks(disk, file, |lblk, _, bytes| {
+        oracle::judge_block(lblk, content::find(bytes), promises)
+    })
+}
+
+/// Hands every content that a file's blocks may have to an oracle: the block's number, where in the
+/// block the bytes begin, and the bytes, which are a whole block or, where writes tear, a sector.
+/// What has no block on disk, or an unwritten one, is zeroes. Nothing is decided by it.
+///
+/// # Errors
+/// What `judge` says first; that content is pinned, so that the finding's image holds it.
+pub fn judge_blocks(
+    disk: &LazyDisk,
+    file: &Inode,
+    judge: impl Fn(u32, usize, &[u8]) -> Result<(), CrashFinding>,
+) -> Result<(), CrashFinding> {
+    for lblk in 0..Lblk::round_up(file.size.get()).0 {
         let (mapping, _) = file.query(Lblk(lblk));
         let Some(Status::Written(pblk)) = mapping.status_at(Lblk(lblk)) else {
-            oracle::judge_block(lblk, Found::Zeroes, promises)?;
+            judge(lblk, 0, &[0; BLOCK_SIZE])?;
             continue;
         };
         let units = disk.candidates(pblk.0).map_err(|error| CrashFinding {
@@ -176,7 +220,7 @@ fn judge_content(disk: &LazyDisk, file: &Inode, promises: &[Promise]) -> Result<
         })?;
         for (unit, candidates) in units.iter().enumerate() {
             for (choice, bytes) in candidates.contents().enumerate() {
-                let verdict = oracle::judge_block(lblk, content::find(bytes), promises);
+                let verdict = judge(lblk, candidates.range.start, bytes);
                 if verdict.is_err() {
                     disk.pin(pblk.0, unit, choice);
                     return verdict;

@@ -4,7 +4,8 @@
 macro_rules! lock_bodies {
     ($extfs:ident) => {
         use std::sync::Arc;
-        use $extfs::lock::{Flag, Gate, Key, RwSem, WorkList, WriteGuard, class};
+        use $extfs::lock::{Flag, Gate, Key, Outstanding, RwSem, WorkList, WriteGuard, class};
+        use $extfs::rt::sync::atomic::{AtomicU32, Ordering};
         use $extfs::rt::{finding, thread};
 
         fn expect(holds: bool, what: &'static str) {
@@ -96,7 +97,25 @@ macro_rules! lock_bodies {
             expect(worker.join() == 1, "no work is lost");
         }
 
-        pub const ALL: [(&str, fn()); 5] = [
+        /// Who waits for direct I/O sees what each of them did, though nothing else orders them.
+        pub fn a_truncate_sees_what_direct_io_did() {
+            let count = Arc::new(Outstanding::new(&class::I_DIO_COUNT, Key::Only));
+            let done = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+            let tasks = [("first", 0), ("second", 1)].map(|(name, index)| {
+                count.begin();
+                let (count, done) = (count.clone(), done.clone());
+                thread::spawn(name, move || {
+                    done[index].store(1, Ordering::Relaxed);
+                    count.end();
+                })
+            });
+            count.wait_none();
+            let sum: u32 = done.iter().map(|done| done.load(Ordering::Relaxed)).sum();
+            expect(sum == 2, "what has ended is seen");
+            tasks.into_iter().for_each(|task| task.join());
+        }
+
+        pub const ALL: [(&str, fn()); 6] = [
             ("writers_exclude_each_other", writers_exclude_each_other),
             ("readers_see_whole_sections", readers_see_whole_sections),
             ("a_drained_gate_is_empty", a_drained_gate_is_empty),
@@ -105,6 +124,10 @@ macro_rules! lock_bodies {
                 a_flag_passes_on_what_was_done,
             ),
             ("a_worker_takes_all_work", a_worker_takes_all_work),
+            (
+                "a_truncate_sees_what_direct_io_did",
+                a_truncate_sees_what_direct_io_did,
+            ),
         ];
     };
 }

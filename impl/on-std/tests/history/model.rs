@@ -2,38 +2,85 @@
 
 use super::op::{FILES, Op};
 
+/// A file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// What it holds.
+    pub bytes: Vec<u8>,
+    /// Whether its name has been removed. It lasts until it is closed.
+    pub is_unlinked: bool,
+}
+
 /// What every file must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
     /// The files that exist, by number.
-    pub files: [Option<Vec<u8>>; FILES],
+    pub files: [Option<File>; FILES],
 }
 
 impl Model {
+    /// The file's content, if it exists.
+    pub fn content(&self, file: usize) -> Option<&[u8]> {
+        self.files[file].as_ref().map(|file| file.bytes.as_slice())
+    }
+
+    /// Whether a file can be found by its name.
+    pub fn is_linked(&self, file: usize) -> bool {
+        self.files[file]
+            .as_ref()
+            .is_some_and(|file| !file.is_unlinked)
+    }
+
     /// Applies operation number `index` of a history, as if it had succeeded.
     pub fn apply(&mut self, index: usize, op: &Op) {
         match *op {
-            Op::Create { file } => {
-                self.files[file].get_or_insert_default();
+            Op::Create { file } if !self.is_linked(file) => {
+                self.files[file] = Some(File::default());
             }
-            Op::Write { file, offset, len } => {
-                if let Some(bytes) = &mut self.files[file] {
-                    write(bytes, offset, &data(index, offset, len));
+            Op::Remount | Op::RemountDirty => {
+                for file in &mut self.files {
+                    file.take_if(|file| file.is_unlinked);
                 }
             }
-            Op::Truncate { file, size } => {
-                if let Some(bytes) = &mut self.files[file] {
-                    bytes.truncate(size as usize);
+            Op::Close { file } => {
+                self.files[file].take_if(|file| file.is_unlinked);
+            }
+            _ => {
+                if let Some(file) = op.file().and_then(|file| self.files[file].as_mut()) {
+                    file.apply(index, op);
                 }
             }
-            Op::Read { .. }
-            | Op::Fsync { .. }
-            | Op::Writeback { .. }
-            | Op::Commit
-            | Op::Checkpoint
-            | Op::StepIo
-            | Op::Remount
-            | Op::RemountDirty => {}
+        }
+    }
+}
+
+impl File {
+    /// Applies an operation on this file.
+    fn apply(&mut self, index: usize, op: &Op) {
+        let bytes = &mut self.bytes;
+        match *op {
+            Op::Write { offset, len, .. } | Op::SyncWrite { offset, len, .. } => {
+                write(bytes, offset, &data(index, offset, len))
+            }
+            Op::Truncate { size, .. } => bytes.truncate(size as usize),
+            Op::Extend { size, .. } => grow(bytes, size),
+            Op::Punch { offset, len, .. } => zero(bytes, offset, len),
+            Op::ZeroRange {
+                offset, len, keep, ..
+            } => {
+                if !keep && len > 0 {
+                    grow(bytes, offset + len);
+                }
+                zero(bytes, offset, len);
+            }
+            Op::Fallocate {
+                offset,
+                len,
+                keep: false,
+                ..
+            } if len > 0 => grow(bytes, offset + len),
+            Op::Unlink { .. } => self.is_unlinked = true,
+            _ => {}
         }
     }
 }
@@ -51,8 +98,18 @@ pub fn write(file: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
         return;
     }
     let (start, end) = (offset as usize, offset as usize + bytes.len());
-    if file.len() < end {
-        file.resize(end, 0);
-    }
+    grow(file, end as u64);
     file[start..end].copy_from_slice(bytes);
+}
+
+fn grow(file: &mut Vec<u8>, size: u64) {
+    if file.len() < size as usize {
+        file.resize(size as usize, 0);
+    }
+}
+
+fn zero(file: &mut [u8], offset: u64, len: u64) {
+    let start = file.len().min(offset as usize);
+    let end = file.len().min((offset + len) as usize);
+    file[start..end].fill(0);
 }

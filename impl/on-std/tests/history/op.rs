@@ -1,7 +1,5 @@
 //! The operations of a history.
 
-use std::fmt::Write;
-
 /// Files that a history works on.
 pub const FILES: usize = 3;
 
@@ -17,8 +15,36 @@ pub enum Op {
         offset: u64,
         len: usize,
     },
+    /// Writes `len` bytes at `offset`, and makes them durable.
+    SyncWrite {
+        file: usize,
+        offset: u64,
+        len: usize,
+    },
     /// Makes the file end at `size`, if it is longer.
     Truncate { file: usize, size: u64 },
+    /// Makes the file end at `size`, if it is shorter.
+    Extend { file: usize, size: u64 },
+    /// Punches a hole.
+    Punch { file: usize, offset: u64, len: u64 },
+    /// Zeroes a range; unless `keep`, the file reaches to its end then.
+    ZeroRange {
+        file: usize,
+        offset: u64,
+        len: u64,
+        keep: bool,
+    },
+    /// Allocates a range; unless `keep`, the file reaches to its end then.
+    Fallocate {
+        file: usize,
+        offset: u64,
+        len: u64,
+        keep: bool,
+    },
+    /// Removes the file's name. The file stays open.
+    Unlink { file: usize },
+    /// Closes the file, and opens it again if it still has a name.
+    Close { file: usize },
     /// Reads, and compares with the reference.
     Read {
         file: usize,
@@ -41,12 +67,29 @@ pub enum Op {
     RemountDirty,
 }
 
-/// A history as the source of a test that plays it.
-pub fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
-    let mut text = String::from("#[test]\nfn a_history_that_failed() {\n");
-    let _ = writeln!(text, "    replay({blocks_per_folio}, {free_blocks}, &[");
-    for op in ops {
-        let _ = writeln!(text, "        Op::{op:?},");
+impl Op {
+    /// Whether it may run out of space.
+    pub fn allocates(&self) -> bool {
+        matches!(self, Op::ZeroRange { .. } | Op::Fallocate { .. })
     }
-    text + "    ]);\n}\n"
+
+    /// The file that it works on, if it is one.
+    pub fn file(&self) -> Option<usize> {
+        match *self {
+            Op::Create { file }
+            | Op::Write { file, .. }
+            | Op::SyncWrite { file, .. }
+            | Op::Truncate { file, .. }
+            | Op::Extend { file, .. }
+            | Op::Punch { file, .. }
+            | Op::ZeroRange { file, .. }
+            | Op::Fallocate { file, .. }
+            | Op::Unlink { file }
+            | Op::Close { file }
+            | Op::Read { file, .. }
+            | Op::Fsync { file }
+            | Op::Writeback { file, .. } => Some(file),
+            Op::Commit | Op::Checkpoint | Op::StepIo | Op::Remount | Op::RemountDirty => None,
+        }
+    }
 }

@@ -4,12 +4,17 @@ use super::model::{self, Model};
 use super::op::{FILES, Op};
 use extfs_std::device::Device;
 use extfs_std::error::FsError;
+use extfs_std::fallocate::{self, SizeMode};
 use extfs_std::fs::Filesystem;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
+use extfs_std::protocol::{Correct, Protocol};
 use extfs_std::units::{BLOCK_SIZE, Lblk};
-use extfs_std::{directory, fsync, read, truncate, write, writeback};
+use extfs_std::{
+    directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
+    zero_range,
+};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,10 +22,10 @@ use std::sync::Arc;
 const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
 /// A file system and what it must hold.
-pub struct Player<D: Device> {
+pub struct Player<D: Device, P: Protocol = Correct> {
     device: Arc<D>,
     options: MountOptions,
-    fs: Filesystem<D>,
+    fs: Filesystem<D, P>,
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
@@ -31,20 +36,28 @@ pub fn name(file: usize) -> Vec<u8> {
     format!("file {file}").into_bytes()
 }
 
-impl<D: Device> Player<D> {
-    /// Mounts a device that holds an empty file system.
+impl<D: Device, P: Protocol> Player<D, P> {
+    /// Mounts a device that holds what `model` says, and opens its files.
     ///
     /// # Errors
-    /// Why it does not mount.
-    pub fn mount(device: Arc<D>, options: MountOptions) -> Result<Player<D>, String> {
-        let (fs, _) = Filesystem::mount(device.clone(), options).map_err(|e| e.to_string())?;
-        Ok(Player {
+    /// Why it does not mount, or that other files are there.
+    pub fn mount(
+        device: Arc<D>,
+        options: MountOptions,
+        model: Model,
+    ) -> Result<Player<D, P>, String> {
+        let (fs, _) =
+            Filesystem::mount_with_protocol(device.clone(), options).map_err(|e| e.to_string())?;
+        let open = Default::default();
+        let mut player = Player {
             device,
             options,
             fs,
-            open: Default::default(),
-            model: Model::default(),
-        })
+            open,
+            model,
+        };
+        player.open_files()?;
+        Ok(player)
     }
 
     /// Plays operation number `index` on both, and compares sizes and invariants.
@@ -59,59 +72,103 @@ impl<D: Device> Player<D> {
     }
 
     fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
-        let failed = |error: FsError| format!("fails: {error}");
-        match *op {
+        let outcome = match *op {
             Op::Create { file } => return self.create(index, op, file),
-            Op::Write { file, offset, len } => return self.write(index, op, file, offset, len),
+            Op::Unlink { file } if !self.model.is_linked(file) => return Ok(()),
+            Op::Unlink { file } => unlink::unlink(&self.fs, &name(file)),
+            Op::Close { file } => return self.close(index, op, file),
+            Op::Write { file, offset, len } | Op::SyncWrite { file, offset, len } => {
+                return self.write(index, op, file, offset, len);
+            }
             Op::Read { file, offset, len } => return self.check_content(file, offset, len),
-            Op::Truncate { file, size } => {
-                if let Some(inode) = &self.open[file] {
-                    truncate::truncate_down(&self.fs, inode, size).map_err(failed)?;
-                }
-            }
-            Op::Fsync { file } => {
-                if let Some(inode) = &self.open[file] {
-                    fsync::fsync(&self.fs, inode).map_err(failed)?;
-                }
-            }
-            Op::Writeback { file, wait } => {
-                if let Some(inode) = &self.open[file] {
-                    writeback::writepages(&self.fs, inode, ALL, wait).map_err(failed)?;
-                }
-            }
-            Op::Commit => {
-                let committed = self.fs.journal().commit_once();
-                committed.map_err(|error| failed(error.into()))?;
-            }
-            Op::Checkpoint => {
-                let emptied = self.fs.journal().checkpoint_all();
-                emptied.map_err(|error| failed(error.into()))?;
-            }
+            Op::Commit => self
+                .fs
+                .journal()
+                .commit_once()
+                .map(drop)
+                .map_err(FsError::from),
+            Op::Checkpoint => self.fs.journal().checkpoint_all().map_err(FsError::from),
             Op::StepIo => {
                 self.fs.step_io();
+                Ok(())
             }
-            Op::Remount => {
-                self.fs.unmount().map_err(failed)?;
-                self.mount_again()?;
-            }
-            Op::RemountDirty => {
-                self.fs.sync().map_err(failed)?;
-                self.mount_again()?;
-            }
+            Op::Remount | Op::RemountDirty => return self.remount(index, op),
+            _ => match op.file().and_then(|file| self.open[file].clone()) {
+                Some(inode) => self.step_file(&inode, op),
+                None => return Ok(()),
+            },
+        };
+        match outcome {
+            Ok(()) => self.model.apply(index, op),
+            // What could not be allocated leaves sizes and contents as they were.
+            Err(FsError::NoSpace) if op.allocates() => {}
+            Err(error) => return Err(format!("fails: {error}")),
         }
+        Ok(())
+    }
+
+    /// The operations on one file of which the outcome says everything.
+    fn step_file(&self, inode: &Arc<Inode>, op: &Op) -> Result<(), FsError> {
+        let mode = |keep| {
+            if keep {
+                SizeMode::Keep
+            } else {
+                SizeMode::Extend
+            }
+        };
+        match *op {
+            Op::Truncate { size, .. } => truncate::truncate_down(&self.fs, inode, size),
+            Op::Extend { size, .. } => setattr::truncate_up(&self.fs, inode, size),
+            Op::Punch { offset, len, .. } => punch_hole::punch_hole(&self.fs, inode, offset, len),
+            Op::ZeroRange {
+                offset, len, keep, ..
+            } => zero_range::zero_range(&self.fs, inode, offset, len, mode(keep)),
+            Op::Fallocate {
+                offset, len, keep, ..
+            } => fallocate::fallocate(&self.fs, inode, offset, len, mode(keep)),
+            Op::Fsync { .. } => fsync::fsync(&self.fs, inode),
+            Op::Writeback { wait, .. } => writeback::writepages(&self.fs, inode, ALL, wait),
+            _ => Ok(()),
+        }
+    }
+
+    fn remount(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        let outcome = match op {
+            Op::Remount => self.fs.unmount(),
+            _ => self.fs.sync(),
+        };
+        outcome.map_err(|error| format!("fails: {error}"))?;
         self.model.apply(index, op);
+        self.mount_again()
+    }
+
+    fn close(&mut self, index: usize, op: &Op, file: usize) -> Result<(), String> {
+        let Some(inode) = self.open[file].take() else {
+            return Ok(());
+        };
+        let failed = |error: FsError| format!("closing fails: {error}");
+        evict::iput(&self.fs, &inode).map_err(failed)?;
+        self.model.apply(index, op);
+        if self.model.is_linked(file) {
+            self.open[file] = Some(directory::lookup(&self.fs, &name(file)).map_err(failed)?);
+        }
         Ok(())
     }
 
     fn create(&mut self, index: usize, op: &Op, file: usize) -> Result<(), String> {
+        let exists = self.model.is_linked(file);
+        if !exists {
+            // An unlinked file of that number makes room for the new one.
+            self.close(index, &Op::Close { file }, file)?;
+        }
         match directory::create(&self.fs, &name(file)) {
-            Ok(inode) if self.model.files[file].is_none() => {
+            Ok(inode) if !exists => {
                 self.open[file] = Some(inode);
                 self.model.apply(index, op);
                 Ok(())
             }
-            Err(FsError::Exists) if self.model.files[file].is_some() => Ok(()),
-            Err(FsError::NoSpace) if self.model.files[file].is_none() => Ok(()),
+            Err(FsError::Exists) if exists => Ok(()),
+            Err(FsError::NoSpace) if !exists => Ok(()),
             outcome => Err(format!("answers {:?}", outcome.map(|inode| inode.ino))),
         }
     }
@@ -128,7 +185,11 @@ impl<D: Device> Player<D> {
             return Ok(());
         };
         let bytes = model::data(index, offset, len);
-        match write::buffered_write(&self.fs, inode, offset, &bytes) {
+        let outcome = match op {
+            Op::SyncWrite { .. } => write::synchronous_write(&self.fs, inode, offset, &bytes),
+            _ => write::buffered_write(&self.fs, inode, offset, &bytes),
+        };
+        match outcome {
             Ok(()) => {
                 self.model.apply(index, op);
                 Ok(())
@@ -145,9 +206,9 @@ impl<D: Device> Player<D> {
         let ends = std::iter::once(0).chain((first..bytes.len()).step_by(BLOCK_SIZE));
         for end in ends {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
-            model::write(&mut expected, offset, &bytes[..end]);
-            if expected == found {
-                self.model.files[file] = Some(found);
+            model::write(&mut expected.bytes, offset, &bytes[..end]);
+            if expected.bytes == found {
+                self.model.files[file] = Some(expected);
                 return Ok(());
             }
         }
@@ -156,9 +217,13 @@ impl<D: Device> Player<D> {
 
     fn mount_again(&mut self) -> Result<(), String> {
         self.open = Default::default();
-        let (fs, _) = Filesystem::mount(self.device.clone(), self.options)
+        let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
             .map_err(|error| format!("mounting again fails: {error}"))?;
         self.fs = fs;
+        self.open_files()
+    }
+
+    fn open_files(&mut self) -> Result<(), String> {
         for file in 0..FILES {
             self.open[file] = match directory::lookup(&self.fs, &name(file)) {
                 Ok(inode) => Some(inode),
@@ -181,9 +246,7 @@ impl<D: Device> Player<D> {
 
     fn check_sizes(&self) -> Result<(), String> {
         for file in 0..FILES {
-            let expected = self.model.files[file]
-                .as_ref()
-                .map(|bytes| bytes.len() as u64);
+            let expected = self.model.content(file).map(|bytes| bytes.len() as u64);
             let found = self.open[file].as_ref().map(|inode| inode.size.get());
             if expected != found {
                 return Err(format!(
@@ -207,7 +270,7 @@ impl<D: Device> Player<D> {
     }
 
     fn check_content(&self, file: usize, offset: u64, len: usize) -> Result<(), String> {
-        let (Some(inode), Some(expected)) = (&self.open[file], &self.model.files[file]) else {
+        let (Some(inode), Some(expected)) = (&self.open[file], self.model.content(file)) else {
             return Ok(());
         };
         let found = read::read(&self.fs, inode, offset, len)
@@ -242,15 +305,14 @@ impl<D: Device> Player<D> {
     ///
     /// # Errors
     /// The first difference, or why it does not unmount.
-    pub fn finish(self) -> Result<(), String> {
+    pub fn finish(mut self) -> Result<(), String> {
         self.check_contents()?;
         self.check_invariants()?;
         self.fs
             .unmount()
             .map_err(|error| format!("unmounting fails: {error}"))?;
-        let mut again = Player::mount(self.device, self.options)?;
-        again.model = self.model;
-        again.mount_again()?;
+        self.model.apply(usize::MAX, &Op::Remount);
+        let again = Player::<D, P>::mount(self.device, self.options, self.model)?;
         again.check_contents()?;
         again
             .fs

@@ -50,7 +50,7 @@ fn nothing_to_commit_is_no_transaction() {
     assert_eq!(fixture.journal.commit_once(), Ok(None));
     fixture.journal.start(3).expect("there is room").stop();
     assert_eq!(fixture.journal.commit_once(), Ok(None));
-    assert_eq!(fixture.journal.wait_commit(FIRST_TID), Ok(()));
+    assert_eq!(fixture.journal.wait_commit(FIRST_TID), Ok(false));
     assert_eq!(fixture.device.len(), 0);
     assert_eq!(fixture.journal.committed(), Tid(0));
 }
@@ -59,12 +59,12 @@ fn nothing_to_commit_is_no_transaction() {
 fn waiting_for_a_commit_commits_and_waits_for_no_other() {
     let fixture = Fixture::new();
     let first = fixture.update(&[(1, 1)]);
-    assert_eq!(fixture.journal.wait_commit(first), Ok(()));
+    assert_eq!(fixture.journal.wait_commit(first), Ok(true));
     let second = fixture.update(&[(1, 2)]);
     assert_eq!(second, first.next());
-    assert_eq!(fixture.journal.wait_commit(first), Ok(()));
+    assert_eq!(fixture.journal.wait_commit(first), Ok(false));
     assert_eq!(fixture.journal.committed(), first);
-    assert_eq!(fixture.journal.wait_commit(second), Ok(()));
+    assert_eq!(fixture.journal.wait_commit(second), Ok(true));
     assert_eq!(fixture.journal.committed(), second);
 }
 
@@ -74,7 +74,7 @@ fn transaction_numbers_wrap_around() {
     let fixture: Fixture = Fixture::open(super::empty_image(Tid(u32::MAX)), options);
     assert_eq!(fixture.commit(&[(1, 1)]), Tid(u32::MAX));
     assert_eq!(fixture.commit(&[(1, 2)]), Tid(0));
-    assert_eq!(fixture.journal.wait_commit(Tid(u32::MAX)), Ok(()));
+    assert_eq!(fixture.journal.wait_commit(Tid(u32::MAX)), Ok(false));
     assert_eq!(fixture.commit(&[(2, 3)]), Tid(1));
     let recovered = recover(&*fixture.device, &super::location()).expect("the log is good");
     assert_eq!((recovered.transactions, recovered.last), (3, Some(Tid(1))));

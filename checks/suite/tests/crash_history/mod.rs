@@ -1,0 +1,6 @@
+//! Histories on a recording device, cut by power failures everywhere.
+
+pub mod oracle;
+pub mod random;
+pub mod run;
+pub mod seeded;

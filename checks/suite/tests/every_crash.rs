@@ -1,0 +1,205 @@
+//! Every crash, in one thread: histories of eight operations, and for each of them every power cut
+//! at every durability frontier, with every distinguishable content of the device's cache, and one
+//! more power cut anywhere in each recovery. What is recovered must be what the reference allows,
+//! the invariants must hold, and e2fsck must find nothing.
+//!
+//! `CUTPOINT_SEQUENCES=1000` plays 1,000 histories, which is the nightly size.
+
+mod crash_history;
+#[path = "../../../impl/on-std/tests/history/mod.rs"]
+mod history;
+
+use crash_history::run::{SHORT_LOG, Setting, Start, Summary, check_seeds};
+use crash_history::seeded;
+use cutpoint::crash::Tear;
+use cutpoint_suite::on_std::variants;
+use extfs_std::protocol::{Correct, Protocol};
+use history::{Op, sequences};
+
+/// Plays one history and judges its power cuts: what a printed test calls.
+fn replay(blocks_per_folio: u32, log_blocks_max: Option<u32>, tear: Tear, ops: &[Op]) {
+    let setting = Setting {
+        blocks_per_folio,
+        log_blocks_max,
+        tear,
+    };
+    Start::new()
+        .check::<Correct>(ops, setting, &mut Summary::default())
+        .unwrap();
+}
+
+#[test]
+fn every_power_cut_of_every_history_is_survived() {
+    let summary = check_seeds(0..u64::from(sequences(300)));
+    let stats = &summary.stats;
+    println!(
+        "{} histories: {} power cuts, {} crash cases, {} crash states covered, {} recoveries run, \
+         {} images judged by e2fsck, {} of them distinct",
+        summary.histories,
+        stats.crash_frontiers,
+        stats.crash_cases,
+        stats.crash_states_covered,
+        stats.recoveries_run,
+        summary.e2fsck,
+        summary.e2fsck_distinct
+    );
+    if let Some(why) = &summary.not_measured {
+        println!("e2fsck: NotMeasured, {why}");
+    }
+    for name in ["journal replayed", "orphan cleaned up", "orphan deleted"] {
+        assert!(stats.observations.count(name) > 0, "no recovery: {name}");
+    }
+    assert_eq!(stats.cases_bounded, 0, "every image was judged");
+    assert!(stats.crash_states_covered > u128::from(stats.recoveries_run));
+}
+
+fn write(file: usize, offset: u64, len: usize) -> Op {
+    Op::Write { file, offset, len }
+}
+
+#[test]
+fn an_overwrite_in_place_is_durable_after_fsync() {
+    let fsync = Op::Fsync { file: 0 };
+    let ops = [
+        write(0, 2_500, 100),
+        fsync.clone(),
+        write(0, 0, 1_024),
+        fsync,
+    ];
+    replay(1, None, Tear::Block, &ops);
+}
+
+/// Found by such a history: a hole that ended in the last block, beyond the end of the file, zeroed
+/// that block in the cache only. The kernel takes the block from the file.
+#[test]
+fn a_hole_that_reaches_beyond_the_end_takes_the_last_block() {
+    let ops = [
+        write(0, 1_657, 1_519),
+        Op::Fsync { file: 0 },
+        Op::Punch {
+            file: 0,
+            offset: 1_520,
+            len: 2_490,
+        },
+        Op::SyncWrite {
+            file: 0,
+            offset: 582,
+            len: 2_231,
+        },
+    ];
+    replay(1, Some(SHORT_LOG), Tear::Block, &ops);
+}
+
+/// A superblock is two sectors long, with its checksum in the second, and it is written in place
+/// when the file system is mounted: so it does not survive being torn. Linux trusts the device with
+/// the same.
+#[test]
+fn limit_a_torn_superblock_does_not_mount() {
+    let setting = Setting {
+        blocks_per_folio: 1,
+        log_blocks_max: None,
+        tear: Tear::Sector,
+    };
+    let outcome = Start::new().check::<Correct>(&[], setting, &mut Summary::default());
+    let why = outcome.unwrap_err();
+    assert!(why.contains("superblock"), "{why}");
+}
+
+/// What the history shows under a protocol with a seeded bug. Under the correct one it shows
+/// nothing.
+fn shows<P: Protocol>(ops: &[Op], log_blocks_max: Option<u32>) -> String {
+    replay(1, log_blocks_max, Tear::Block, ops);
+    let setting = Setting {
+        blocks_per_folio: 1,
+        log_blocks_max,
+        tear: Tear::Block,
+    };
+    let outcome = Start::new().check::<P>(ops, setting, &mut Summary::default());
+    outcome.expect_err("a seeded bug is found")
+}
+
+/// A step that is wrong is found by a history, and by the invariant that it is there for.
+#[test]
+fn every_wrong_step_is_found() {
+    let file = 1;
+    let fsync = || Op::Fsync { file };
+    let punch = |offset, len| Op::Punch { file, offset, len };
+    let shrink = Op::Truncate { file, size: 500 };
+    let found = [
+        (
+            "I23",
+            shows::<variants::disksize_before_io::DisksizeBeforeIo>(
+                &[
+                    write(file, 0, 1_000),
+                    Op::Writeback { file, wait: true },
+                    Op::Commit,
+                ],
+                None,
+            ),
+        ),
+        // With a log as short as this a commit falls between the two handles of the truncate,
+        // whatever the first one changes.
+        (
+            "I14",
+            shows::<variants::truncate_without_orphan::TruncateWithoutOrphan>(
+                &[Op::Truncate { file: 0, size: 100 }],
+                Some(SHORT_LOG - 4),
+            ),
+        ),
+        (
+            "I14",
+            shows::<seeded::SpaceKept>(&[Op::Truncate { file: 0, size: 100 }, Op::Commit], None),
+        ),
+        (
+            "I12",
+            shows::<seeded::TailZeroedInCacheOnly>(
+                &[
+                    write(file, 0, 1_000),
+                    fsync(),
+                    shrink.clone(),
+                    Op::Extend { file, size: 900 },
+                    Op::Commit,
+                ],
+                None,
+            ),
+        ),
+        (
+            "file 1 at byte 100: Some(0) expected",
+            shows::<seeded::PartsKept>(
+                &[
+                    write(file, 0, 1_000),
+                    punch(100, 100),
+                    Op::Read {
+                        file,
+                        offset: 0,
+                        len: 1_000,
+                    },
+                ],
+                None,
+            ),
+        ),
+        (
+            "I6",
+            shows::<seeded::FoliosKept>(&[write(file, 0, 1_024), punch(0, 1_024)], None),
+        ),
+        (
+            "I10",
+            shows::<seeded::SizeNotRaisedBeforePunch>(
+                &[
+                    write(file, 0, 1_024),
+                    fsync(),
+                    write(file, 1_024, 1_024),
+                    punch(1_024, 1_024),
+                ],
+                None,
+            ),
+        ),
+        (
+            "I17",
+            shows::<seeded::OrphanLeft>(&[write(file, 0, 1_024), shrink], None),
+        ),
+    ];
+    for (expected, found) in found {
+        assert!(found.contains(expected), "{expected} expected: {found}");
+    }
+}

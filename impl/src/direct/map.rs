@@ -1,0 +1,82 @@
+//! Mapping for direct I/O, and allocating where there is a hole.
+//!
+//! Blocks inside the file are allocated unwritten: until they have been converted, which is after
+//! their I/O, they read as zeroes. Blocks from the end of the file on are allocated written: nobody
+//! can read them before the size is raised, and the orphan record frees them if that never comes.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/inode.c `ext4_iomap_begin`, `ext4_iomap_alloc`. Unwritten blocks that are
+//! overwritten are not split beforehand, as there: completion splits them.
+
+use crate::allocate::{self, Kind};
+use crate::device::Device;
+use crate::error::FsError;
+use crate::extent::{Mapping, Status};
+use crate::fallocate::fill_hole;
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::protocol::Protocol;
+use crate::units::Lblk;
+use std::ops::Range;
+
+/// Maps the beginning of a range of blocks that is to be written. Says also whether the blocks are
+/// new, so that they hold what an earlier owner left.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive unless the range is allocated. Takes: where there is a hole, a
+/// handle, then `i_data_sem`, and looks up again.
+///
+/// # Crash
+/// New blocks are unwritten, or lie beyond the end of a file with an orphan record.
+///
+/// # Errors
+/// [`FsError::RacedWithStore`] if the block is delayed: the range was written back before, so a
+/// store has made it so since. [`FsError::NoSpace`], [`FsError::TooManyExtents`],
+/// [`FsError::Journal`].
+pub fn map_for_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: Range<Lblk>,
+) -> Result<(Mapping, bool), FsError> {
+    let (mapping, _) = inode.query(range.start);
+    let mapping = mapping.clipped(range.clone()).unwrap_or(mapping);
+    match mapping.status {
+        Status::Written(_) | Status::Unwritten(_) => Ok((mapping, false)),
+        Status::Delayed => Err(FsError::RacedWithStore),
+        Status::Hole => allocate::retry_after_commit(fs, || allocate_hole(fs, inode, &range)),
+    }
+}
+
+fn allocate_hole<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: &Range<Lblk>,
+) -> Result<(Mapping, bool), FsError> {
+    let kind = P::dio_kind_of_new_blocks(inode, range.start);
+    let mut handle = fs.start_handle(allocate::CREDITS)?;
+    let mut data = inode.lock_data();
+    let (mapping, _) = inode.query_locked(&data, range.start);
+    let mapping = mapping.clipped(range.clone()).unwrap_or(mapping);
+    match mapping.status {
+        Status::Written(_) | Status::Unwritten(_) => Ok((mapping, false)),
+        Status::Delayed => Err(FsError::RacedWithStore),
+        Status::Hole => {
+            let mapping = fill_hole(fs, &mut handle, inode, &mut data, mapping, kind)?;
+            Ok((mapping, true))
+        }
+    }
+}
+
+/// What new blocks from `lblk` on are to be. The size asked is the file's, not the one on disk:
+/// writeback of other blocks may raise that one beyond these at any moment, and they would be read
+/// before they are written.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, so that the size stays.
+pub fn kind_of_new_blocks(inode: &Inode, lblk: Lblk) -> Kind {
+    if lblk.offset() >= inode.size.get() {
+        Kind::Written
+    } else {
+        Kind::Unwritten
+    }
+}

@@ -1,0 +1,240 @@
+//! Direct writing: the way from the caller's range to submitted I/O and back.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/file.c `ext4_dio_write_iter`; fs/iomap/direct-io.c `__iomap_dio_rw`. Departs
+//! from it in returning the number of bytes written directly where the buffered rest fails.
+
+use super::checks::{Hold, WriteChecks, lock_for_write};
+use super::completion::{self, AsyncWrite};
+use super::invalidate::invalidate_folios;
+use super::submit::DirectIo;
+use crate::device::Device;
+use crate::error::FsError;
+use crate::fallocate::checked_end;
+use crate::fs::Filesystem;
+use crate::fsync;
+use crate::inode::Inode;
+use crate::protocol::Protocol;
+use crate::trace::{self, args};
+use crate::units::Lblk;
+use crate::user::UserBuffer;
+use crate::write::buffered_write_from;
+use crate::zero_partial::End;
+use rt::sync::Arc;
+use std::ops::Range;
+
+/// What became of a write whose caller does not wait.
+#[derive(Clone, Debug)]
+pub enum Submitted {
+    /// It has ended: so many bytes were written.
+    Done(usize),
+    /// It is on its way: `EIOCBQUEUED`. [`Filesystem::wait_direct_io`] waits for it.
+    Queued(Arc<AsyncWrite>),
+}
+
+/// Whether the caller waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Sync,
+    Async,
+}
+
+/// Writes `bytes` at `offset`, past the page cache. Returns the number of bytes written.
+///
+/// # Locking
+/// Takes: `i_rwsem`, shared for overwriting whole blocks inside the file, else exclusive; see the
+/// module for what comes under it. Where something is left for the page cache, what
+/// [`buffered_write_from`] takes, and then folio locks.
+///
+/// # Crash
+/// Promises nothing: that is fsync's. But each byte is old or new, zero in a hole, never anything
+/// else, and no block stays allocated beyond the end of the file.
+///
+/// # Errors
+/// [`FsError::TooLarge`], [`FsError::NoSpace`], [`FsError::TooManyExtents`],
+/// [`FsError::RacedWithStore`], [`FsError::BadAddress`], [`FsError::Journal`],
+/// [`FsError::Device`]. Inside the file, some of it may have been written.
+pub fn direct_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    bytes: &[u8],
+) -> Result<usize, FsError> {
+    direct_write_from(fs, inode, offset, &UserBuffer::new(bytes))
+}
+
+/// As [`direct_write`], from a buffer that may not be readable to its end.
+///
+/// # Errors
+/// As [`direct_write`].
+pub fn direct_write_from<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+) -> Result<usize, FsError> {
+    match write_iter(fs, inode, offset, user, Mode::Sync)? {
+        Submitted::Done(written) => Ok(written),
+        Submitted::Queued(write) => fs.wait_direct_io(&write),
+    }
+}
+
+/// As [`direct_write_from`], but returns once the I/O has been submitted, unless it must be waited
+/// for, or goes through the page cache.
+///
+/// # Errors
+/// As [`direct_write`].
+pub fn direct_write_async<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+) -> Result<Submitted, FsError> {
+    write_iter(fs, inode, offset, user, Mode::Async)
+}
+
+fn write_iter<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+    mode: Mode,
+) -> Result<Submitted, FsError> {
+    let range = offset..checked_end(offset, user.len() as u64)?;
+    if user.is_empty() {
+        return Ok(Submitted::Done(0));
+    }
+    let (hold, checks) = lock_for_write::<D, P>(inode, &range);
+    if matches!(hold, Hold::Exclusive(_)) {
+        P::dio_drain_before(fs, inode, &checks);
+    }
+    let submitted = write_locked(fs, inode, &range, user, &checks, mode);
+    drop(hold);
+    match submitted? {
+        Submitted::Done(written) if written < user.len() => {
+            let rest = user.rest(written);
+            let outcome = fall_back(fs, inode, offset + written as u64, &rest);
+            match outcome {
+                Err(_) if written > 0 => Ok(Submitted::Done(written)),
+                outcome => outcome.map(|more| Submitted::Done(written + more)),
+            }
+        }
+        submitted => Ok(submitted),
+    }
+}
+
+/// The write under `i_rwsem`.
+fn write_locked<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: &Range<u64>,
+    user: &UserBuffer<'_>,
+    checks: &WriteChecks,
+    mode: Mode,
+) -> Result<Submitted, FsError> {
+    if !checks.extends {
+        return rw(fs, inode, range, user, checks, mode);
+    }
+    let size = inode.size.get();
+    P::dio_zero_eof(fs, inode, range.end)?;
+    P::dio_orphan_add(fs, inode)?;
+    let outcome = rw(fs, inode, range, user, checks, mode);
+    let is_whole = match &outcome {
+        Ok(Submitted::Done(written)) => *written == user.len(),
+        // It ends by itself.
+        Ok(Submitted::Queued(_)) => return outcome,
+        Err(_) => false,
+    };
+    if inode.size.get() > size {
+        P::pagecache_isize_extended(inode, size, range.start);
+    }
+    let cleaned = P::inode_extension_cleanup(fs, inode, is_whole);
+    let written = outcome?;
+    cleaned.map(|()| written)
+}
+
+/// Writes back and drops what the cache holds of the range, submits, and unless the caller need not
+/// wait, ends the I/O. Nothing is written where the cache can not be dropped.
+fn rw<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: &Range<u64>,
+    user: &UserBuffer<'_>,
+    checks: &WriteChecks,
+    mode: Mode,
+) -> Result<Submitted, FsError> {
+    let blocks = Lblk::containing(range.start)..Lblk::round_up(range.end);
+    fsync::write_and_wait(fs, inode, blocks.clone())?;
+    if invalidate_folios(fs, inode, blocks).is_err() {
+        return Ok(Submitted::Done(0));
+    }
+    inode.dio_count.begin();
+    let mut dio = DirectIo::new(inode, range);
+    if let Err(error) = dio.submit(fs, user.pin()) {
+        dio.error = Some(error);
+    }
+    if mode == Mode::Async && !P::dio_must_wait(checks) {
+        let write = Arc::new(AsyncWrite::new(inode.ino.0));
+        dio.kiocb = Some(write.clone());
+        fs.direct_in_flight().push(dio);
+        return Ok(Submitted::Queued(write));
+    }
+    completion::complete(fs, dio).map(Submitted::Done)
+}
+
+/// Makes the end of the last block zero if the file is about to grow past it.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, and no handle. Takes: as
+/// [`crate::zero_partial::zero_eof`].
+///
+/// # Errors
+/// As [`crate::zero_partial::zero_eof`].
+pub fn zero_old_eof<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    end: u64,
+) -> Result<(), FsError> {
+    let size = inode.size.get();
+    if end <= size {
+        return Ok(());
+    }
+    P::zero_eof(fs, inode, size, End::Grows)
+}
+
+/// Writes the rest through the page cache, and makes the cache forget it, as direct I/O would have.
+fn fall_back<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    rest: &UserBuffer<'_>,
+) -> Result<usize, FsError> {
+    trace::step("fall back to buffered write", || {
+        args([("from", offset.into())])
+    });
+    let written = buffered_write_from(fs, inode, offset, rest)?;
+    if written > 0 {
+        let end = offset + written as u64;
+        P::dio_flush_fallback(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+    }
+    Ok(written)
+}
+
+/// Writes the blocks of a buffered rest to disk and drops them from the cache, where nobody has
+/// made them dirty again.
+///
+/// # Locking
+/// Takes: what writeback takes, and then folio locks.
+///
+/// # Errors
+/// As [`fsync::write_and_wait`].
+pub fn flush_fallback<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    blocks: Range<Lblk>,
+) -> Result<(), FsError> {
+    fsync::write_and_wait(fs, inode, blocks.clone())?;
+    // What is dirty again will be written again.
+    let _ = invalidate_folios(fs, inode, blocks);
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Operations on a small file system in memory, in one thread: contents, sizes, and the invariants
+//! that hold while nothing is under way.
+
+mod direct;
+mod mapped;
+mod short_copy;
+
+use crate::device::memory::{Image, MemoryDevice};
+use crate::device::{Device, DeviceError, Durability, Ticket};
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::invariants::quiescent;
+use crate::mkfs::{MkfsOptions, mkfs};
+use crate::mount::MountOptions;
+use crate::units::{BLOCK_SIZE, Block, Lblk, Pblk};
+use crate::{directory, fsync, read};
+use rt::sync::{Arc, LeafMutex};
+use std::ops::Range;
+
+/// Bytes in a block.
+const BLOCK: u64 = BLOCK_SIZE as u64;
+/// Every block of a file.
+const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
+/// The name of the file.
+const NAME: &[u8] = b"file";
+
+/// A device in memory whose writes can be made to fail.
+struct FaultyDevice {
+    memory: MemoryDevice,
+    // The tests have one thread.
+    is_failing: LeafMutex<bool>,
+}
+
+/// The ticket of a write that fails.
+const FAILS: u64 = 1;
+
+impl FaultyDevice {
+    fn set_failing(&self, to: bool) {
+        self.is_failing.with(|is_failing| *is_failing = to);
+    }
+}
+
+impl Device for FaultyDevice {
+    fn blocks(&self) -> u64 {
+        self.memory.blocks()
+    }
+
+    fn read(&self, block: Pblk, into: &mut Block) -> Result<(), DeviceError> {
+        self.memory.read(block, into)
+    }
+
+    fn submit(&self, at: Pblk, data: &Block, how: Durability) -> Result<Ticket, DeviceError> {
+        if self.is_failing.with(|is_failing| *is_failing) {
+            return Ok(Ticket(FAILS));
+        }
+        self.memory.submit(at, data, how)
+    }
+
+    fn complete(&self, ticket: Ticket) -> Result<(), DeviceError> {
+        match ticket.0 {
+            FAILS => Err(DeviceError::Io {
+                operation: "write",
+                block: Pblk(0),
+                reason: "the test wants it to".into(),
+            }),
+            _ => self.memory.complete(ticket),
+        }
+    }
+
+    fn flush(&self) -> Result<(), DeviceError> {
+        self.memory.flush()
+    }
+}
+
+/// A mounted file system with one empty file. Free blocks hold what an earlier owner left.
+struct Fixture {
+    device: Arc<FaultyDevice>,
+    fs: Filesystem<FaultyDevice>,
+    inode: Arc<Inode>,
+}
+
+impl Fixture {
+    fn new(blocks_per_folio: u32) -> Fixture {
+        let options = MkfsOptions {
+            blocks: MkfsOptions::blocks_for(64, 16, 1024),
+            ..MkfsOptions::default()
+        };
+        let mut image = Image::zeroed(options.blocks);
+        for block in 0..options.blocks {
+            image.set(Pblk(block), &[0xee; BLOCK_SIZE]).expect("inside");
+        }
+        let memory = MemoryDevice::with_base(Arc::new(image));
+        mkfs(&memory, &options).expect("mkfs works in memory");
+        let device = Arc::new(FaultyDevice {
+            memory,
+            is_failing: LeafMutex::new(false),
+        });
+        let mount = MountOptions {
+            blocks_per_folio,
+            ..MountOptions::default()
+        };
+        let (fs, _) = Filesystem::mount(device.clone(), mount).expect("a new image mounts");
+        let inode = directory::create(&fs, NAME).expect("there is room");
+        Fixture { device, fs, inode }
+    }
+
+    /// Drops everything in memory, without unmounting or writing anything, and mounts again.
+    fn crash(self) -> Fixture {
+        let memory = MemoryDevice::with_base(Arc::new(self.device.memory.snapshot()));
+        let device = Arc::new(FaultyDevice {
+            memory,
+            is_failing: LeafMutex::new(false),
+        });
+        let (fs, _) = Filesystem::mount(device.clone(), MountOptions::default()).expect("mounts");
+        let inode = directory::lookup(&fs, NAME).expect("the file has been committed");
+        Fixture { device, fs, inode }
+    }
+
+    fn content(&self) -> Vec<u8> {
+        read::read(&self.fs, &self.inode, 0, 1 << 20).expect("memory does not fail")
+    }
+
+    /// The invariants hold, and the file holds `expected`, now and after a remount.
+    fn expect(&self, expected: &[u8]) {
+        assert_eq!(quiescent::violations(&self.fs).expect("readable"), []);
+        assert_eq!(self.inode.size.get(), expected.len() as u64);
+        assert_same(&self.content(), expected);
+        fsync::fsync(&self.fs, &self.inode).expect("memory does not fail");
+        assert_eq!(quiescent::violations(&self.fs).expect("readable"), []);
+        let (again, report) = Filesystem::mount(
+            Arc::new(MemoryDevice::with_base(Arc::new(
+                self.device.memory.snapshot(),
+            ))),
+            MountOptions::default(),
+        )
+        .expect("mounts");
+        assert_eq!(report.orphans_truncated, 0);
+        let inode = directory::lookup(&again, NAME).expect("the file has been committed");
+        let found = read::read(&again, &inode, 0, 1 << 20).expect("memory does not fail");
+        assert_same(&found, expected);
+    }
+
+    /// Blocks reserved for the file.
+    fn reserved(&self) -> u32 {
+        self.inode.read_data().reserved
+    }
+}
+
+/// Compares, and says where the first difference is.
+fn assert_same(found: &[u8], expected: &[u8]) {
+    let differ = found.iter().zip(expected).position(|(a, b)| a != b);
+    assert_eq!(differ, None, "the first byte that differs");
+    assert_eq!(found.len(), expected.len());
+}
+
+/// Bytes that differ from place to place, none of them zero.
+fn pattern(seed: u8, len: usize) -> Vec<u8> {
+    let byte = |at: usize| 1 + (usize::from(seed) * 31 + at + at / BLOCK_SIZE * 7) % 255;
+    (0..len).map(|at| byte(at) as u8).collect()
+}
+
+/// Puts `bytes` at `offset` of a byte array, which grows if it must.
+fn put(file: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    file.resize(file.len().max(offset + bytes.len()), 0);
+    file[offset..offset + bytes.len()].copy_from_slice(bytes);
+}

@@ -70,7 +70,8 @@ pub struct CheckArgs {
     /// The design of the file system [default: that of the scenario].
     #[arg(long, value_name = "DESIGN", value_parser = designs())]
     pub design: Option<Design>,
-    /// The most preemptions in an execution.
+    /// The most preemptions in an execution. With dpor, executions with few come first, and every
+    /// execution within the bound is covered; with loom not every one is.
     #[arg(long, value_name = "N")]
     pub preemptions: Option<usize>,
     /// Stop after so many executions.

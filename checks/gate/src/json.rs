@@ -50,6 +50,12 @@ pub struct CheckJson {
     pub traces_distinct: u64,
     /// Executions given up because they could only repeat others.
     pub sleep_blocked: u64,
+    /// Every execution with at most so many preemptions was covered.
+    #[serde(default)]
+    pub preemptions_covered: Option<u32>,
+    /// Preemptions in the counterexample.
+    #[serde(default)]
+    pub preemptions: Option<u32>,
     /// Cuts visited, those of recoveries included.
     pub crash_frontiers: u64,
     /// Distinct crash cases judged.
@@ -181,6 +187,8 @@ impl CheckJson {
             executions: report.executions,
             traces_distinct: report.traces_distinct,
             sleep_blocked: report.sleep_blocked,
+            preemptions_covered: report.preemptions_covered,
+            preemptions: report.preemptions,
             crash_frontiers: crash.crash_frontiers,
             crash_cases: crash.crash_cases,
             crash_states_covered: crash.crash_states_covered,

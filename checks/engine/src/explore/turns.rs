@@ -90,6 +90,8 @@ pub(super) struct Turns<P> {
     pub(super) policy: P,
     pub(super) schedule: Vec<Decision>,
     pub(super) steps: u64,
+    /// Turns that went to another task although the one before could go on.
+    pub(super) preemptions: u32,
     pub(super) blocked: bool,
     pub(super) deadlocked: bool,
     pub(super) stop: Option<StoppedBy>,
@@ -98,6 +100,8 @@ pub(super) struct Turns<P> {
     max_steps: u64,
     moves: Vec<Move>,
     current: TaskId,
+    /// Who had the last turn.
+    last: Option<TaskId>,
     plain: Option<ObjectId>,
     unwinding: u32,
     /// State of the stream that answers requests for random data that are no choices.
@@ -110,6 +114,7 @@ impl<P: Policy> Turns<P> {
             policy,
             schedule: Vec::new(),
             steps: 0,
+            preemptions: 0,
             blocked: false,
             deadlocked: false,
             stop: None,
@@ -117,6 +122,7 @@ impl<P: Policy> Turns<P> {
             max_steps,
             moves: Vec::new(),
             current: TaskId(0),
+            last: None,
             plain: None,
             unwinding: 0,
             noise: 0,
@@ -127,6 +133,8 @@ impl<P: Policy> Turns<P> {
     pub(super) fn begin(&mut self) -> bool {
         self.schedule.clear();
         self.steps = 0;
+        self.preemptions = 0;
+        self.last = None;
         self.blocked = false;
         self.deadlocked = false;
         self.current = TaskId(0);
@@ -168,6 +176,13 @@ impl<P: Policy> Turns<P> {
         *self
             .plain
             .get_or_insert_with(|| log::register(&PLAIN, Key::Only))
+    }
+
+    /// Whether a turn of this task keeps the last one from going on.
+    fn preempts(&self, task: TaskId) -> bool {
+        let leaves = self.last.filter(|last| *last != task);
+        let mut moves = self.moves.iter();
+        leaves.is_some_and(|last| moves.any(|turn| turn.task == last && turn.enabled))
     }
 
     /// Lets `task` go on.
@@ -253,6 +268,8 @@ impl<P: Policy> Scheduler for Turns<P> {
         match self.policy.pick(&self.moves, self.current, tasks) {
             Pick::Run(task) => {
                 self.schedule.push(Decision::Task(task));
+                self.preemptions += u32::from(self.preempts(task));
+                self.last = Some(task);
                 let is_plain = pending::get(task) == Pending::Unannounced;
                 let next = self.run(task);
                 if is_plain {

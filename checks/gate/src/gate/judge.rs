@@ -145,6 +145,8 @@ pub mod tests {
             executions: 10,
             traces_distinct: 10,
             sleep_blocked: 0,
+            preemptions_covered: None,
+            preemptions: None,
             crash: Default::default(),
             e2fsck: Default::default(),
             reached: [("journal replayed", 1)].into(),

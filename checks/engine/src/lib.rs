@@ -83,12 +83,14 @@
 //! - [`crash`]: what a power cut can leave of an execution, and whether recovery copes.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
+//! - [`differential`]: the explorer against others, on generated programs.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
 pub mod checker;
 pub mod clock;
 pub mod crash;
+pub mod differential;
 pub mod disk;
 pub mod explore;
 pub mod lockgraph;

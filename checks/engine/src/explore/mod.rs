@@ -10,6 +10,11 @@
 //! - [`replay`]: one execution, after a recorded one.
 //! - [`loom`]: loom, as an independent judge and for weak memory.
 //!
+//! Strategies that reduce rely on operations to be announced. Plain shuttle types announce nothing
+//! and count as dependent on one another; that is sound where a task's turns are either. Where a
+//! task blocks inside a plain type right after an announced operation, in the same turn, the order
+//! of the two is not seen, and the exploration ends as [`StoppedBy::Unsupported`], not as complete.
+//!
 //! An execution that ends in a finding, or that a search has no more use for, is *abandoned*: every
 //! task unwinds at its next operation, so that its stack and what it owns are freed. Tasks that
 //! wait inside plain shuttle types can not be unwound; shuttle leaks their stacks.

@@ -25,8 +25,8 @@
 //! then no way to go on costs more there. Whatever follows the prefix within the bound can follow
 //! the other one within the bound, up to the order of commuting operations, and by induction over
 //! the length of what follows it is run. Prefixes are entered in the order of their preemptions (a
-//! breadth-first search of the levels, depth-first within each, as with edges of length 0 and 1), so
-//! each is run once and not once per bound.
+//! breadth-first search of the levels, depth-first within each, as with edges of length 0 and 1),
+//! so each is run once and not once per bound.
 //!
 //! # When it is exhaustive
 //! If no preemption is left to be made, every execution is covered, as by [`super::dpor`]. That
@@ -36,8 +36,8 @@
 //! # Memory
 //! A state takes two entries of 16 bytes, 43 to 128 bytes with the free room of the table, and a
 //! preemption that was put off takes 48 bytes and 8 for each decision that it does not share with
-//! the one before. At a cap ([`Bounds::memory_max_bytes`]) the search ends and says so; what it says
-//! of the bounds before stays true.
+//! the one before. At a cap ([`Bounds::memory_max_bytes`]) the search ends and says so; what it
+//! says of the bounds before stays true.
 
 mod deferred;
 mod visited;
@@ -419,6 +419,10 @@ impl Policy for Search {
             return true;
         }
         self.backtrack() || self.take_up()
+    }
+
+    fn reduces(&self) -> bool {
+        true
     }
 
     fn pick(&mut self, moves: &[Move], _current: TaskId, _tasks: &[&Task]) -> Pick {

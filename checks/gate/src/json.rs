@@ -14,6 +14,8 @@ use std::path::Path;
 pub const CHECK_SCHEMA: &str = "cutpoint-check/1";
 /// The schema of [`ModelJson`].
 pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
+/// The schema of [`DifferentialJson`].
+pub const DIFFERENTIAL_SCHEMA: &str = "cutpoint-differential/1";
 /// The schema of [`ReplayJson`].
 pub const REPLAY_SCHEMA: &str = "cutpoint-replay/1";
 
@@ -141,6 +143,38 @@ pub struct ModelJson {
     pub wall_s: Option<f64>,
 }
 
+/// The result of `differential`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferentialJson {
+    /// [`DIFFERENTIAL_SCHEMA`].
+    pub schema: String,
+    /// With whom DPOR was compared.
+    pub judge: String,
+    /// Where the generator started.
+    pub seed: u64,
+    /// "Holds" or "Violated".
+    pub verdict: String,
+    /// On which program they disagree, and how.
+    pub why: Option<String>,
+    /// Programs generated.
+    pub programs: u64,
+    /// Programs that shuttle's depth-first search, or loom, could judge.
+    pub judged: u64,
+    /// Programs on which DPOR says that it is not complete.
+    pub limited: u64,
+    /// Programs that can deadlock.
+    pub deadlocks: u64,
+    /// Distinct traces by DPOR.
+    pub traces_distinct: u64,
+    /// Executions of DPOR.
+    pub executions: u64,
+    /// Executions of those that it was compared with.
+    pub judges_executions: u64,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
 /// The result of `replay`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReplayJson {
@@ -242,6 +276,16 @@ impl ModelJson {
     /// The same without what differs from run to run.
     pub fn timeless(&self) -> ModelJson {
         ModelJson {
+            wall_s: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl DifferentialJson {
+    /// The same without what differs from run to run.
+    pub fn timeless(&self) -> DifferentialJson {
+        DifferentialJson {
             wall_s: None,
             ..self.clone()
         }

@@ -102,6 +102,7 @@ fn reason(outcome: &Outcome) -> Option<String> {
         Outcome::Check(check) => check.why.clone(),
         Outcome::Model(model) if model.unreached.is_empty() => None,
         Outcome::Model(model) => Some(format!("never reached: {}", model.unreached.join(", "))),
+        Outcome::Differential(differential) => differential.why.clone(),
         Outcome::Replay(replay) => replay.why.clone(),
         Outcome::Broken(why) => Some(why.clone()),
     }

@@ -9,7 +9,8 @@
 //! the same closure follow. The parts:
 //!
 //! - *Reduction*: lock programs under DPOR, and on their own types under loom without a bound and
-//!   shuttle's depth-first search. The latter two stop at a budget of executions, which shows as a "+".
+//!   under shuttle's depth-first search. The latter two stop at a budget of executions, which shows
+//!   as a "+".
 //! - *Speed*: DPOR to exhaustion against as many random executions of the same closure. Random runs
 //!   twice: on the same closure in this crate's driver, where only enabled tasks are offered and
 //!   everything is recorded; and on shuttle's own types in shuttle's own runner, which records

@@ -85,12 +85,14 @@
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
 //! - [`minimise`]: a smaller counterexample from a counterexample.
+//! - [`differential`]: the explorer against others, on generated programs.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
 pub mod checker;
 pub mod clock;
 pub mod crash;
+pub mod differential;
 pub mod disk;
 pub mod explore;
 pub mod lockgraph;

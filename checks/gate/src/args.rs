@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+use crate::differential::Judge;
 use crate::exit::Failure;
 use crate::gate::{Profile, Shard};
 use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
@@ -36,6 +37,8 @@ pub enum Command {
     List(ListArgs),
     /// Check one scenario.
     Check(CheckArgs),
+    /// Compare the explorer itself with others, on generated programs.
+    Differential(DifferentialArgs),
     /// Check everything and compare with what is expected.
     Gate(GateArgs),
     /// Run the schedule of a counterexample again.
@@ -73,7 +76,8 @@ pub struct CheckArgs {
     /// The design of the file system [default: that of the scenario].
     #[arg(long, value_name = "DESIGN", value_parser = designs())]
     pub design: Option<Design>,
-    /// The most preemptions in an execution.
+    /// The most preemptions in an execution. With dpor, executions with few come first, and every
+    /// execution within the bound is covered; with loom not every one is.
     #[arg(long, value_name = "N")]
     pub preemptions: Option<usize>,
     /// Stop after so many executions.
@@ -106,6 +110,23 @@ pub struct CheckArgs {
     /// Where to write the order of locks, as a graph for Graphviz with a witness for every edge.
     #[arg(long, value_name = "FILE.dot")]
     pub lock_graph: Option<PathBuf>,
+}
+
+/// The arguments of `differential`.
+#[derive(Args, Debug)]
+pub struct DifferentialArgs {
+    /// With whom to compare.
+    #[arg(long, value_name = "JUDGE", default_value = "enumeration", value_parser = judges())]
+    pub judge: Judge,
+    /// How many programs to generate.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub programs: u64,
+    /// Where the generator starts.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// The arguments of `gate`.
@@ -267,6 +288,10 @@ pub fn of_request(request: &Request) -> Vec<String> {
         Some(suite::name_of(&suite::TEARS, &request.tear).into()),
     );
     args
+}
+
+fn judges() -> impl TypedValueParser<Value = Judge> {
+    one_of(Judge::ALL.map(|judge| (judge.name(), judge)).to_vec())
 }
 
 /// A parser of the names in a list.

@@ -208,6 +208,8 @@ mod tests {
             executions: 100,
             traces_distinct: 99,
             sleep_blocked: 1,
+            preemptions_covered: None,
+            preemptions: None,
             crash: Default::default(),
             e2fsck: External {
                 not_measured: 2,
@@ -256,6 +258,23 @@ mod tests {
             assert_eq!(bounded(engine, None, Some(3)), Exit::Holds);
             assert_eq!(bounded(engine, Some(101), Some(3)), Exit::Unfinished);
         }
+    }
+
+    #[test]
+    fn a_bound_on_preemptions_holds_once_all_within_it_is_covered() {
+        let bounded = |covered| {
+            let request = Request {
+                preemptions: Some(2),
+                ..Request::new("s", None)
+            };
+            exit(&Report {
+                preemptions_covered: covered,
+                ..report(Verdict::WithinBounds("a bound".into()), request)
+            })
+        };
+        assert_eq!(bounded(Some(2)), Exit::Holds);
+        assert_eq!(bounded(Some(1)), Exit::Unfinished);
+        assert_eq!(bounded(None), Exit::Unfinished);
     }
 
     #[test]

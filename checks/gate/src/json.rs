@@ -14,6 +14,8 @@ use std::path::Path;
 pub const CHECK_SCHEMA: &str = "cutpoint-check/1";
 /// The schema of [`ModelJson`].
 pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
+/// The schema of [`DifferentialJson`].
+pub const DIFFERENTIAL_SCHEMA: &str = "cutpoint-differential/1";
 /// The schema of [`ReplayJson`].
 pub const REPLAY_SCHEMA: &str = "cutpoint-replay/1";
 
@@ -53,6 +55,12 @@ pub struct CheckJson {
     pub traces_distinct: u64,
     /// Executions given up because they could only repeat others.
     pub sleep_blocked: u64,
+    /// Every execution with at most so many preemptions was covered.
+    #[serde(default)]
+    pub preemptions_covered: Option<u32>,
+    /// Preemptions in the counterexample.
+    #[serde(default)]
+    pub preemptions: Option<u32>,
     /// Cuts visited, those of recoveries included.
     pub crash_frontiers: u64,
     /// Distinct crash cases judged.
@@ -139,6 +147,38 @@ pub struct ModelJson {
     pub states: u64,
     /// The longest of the shortest paths to a state, counted in states.
     pub depth: u64,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+/// The result of `differential`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferentialJson {
+    /// [`DIFFERENTIAL_SCHEMA`].
+    pub schema: String,
+    /// With whom DPOR was compared.
+    pub judge: String,
+    /// Where the generator started.
+    pub seed: u64,
+    /// "Holds" or "Violated".
+    pub verdict: String,
+    /// On which program they disagree, and how.
+    pub why: Option<String>,
+    /// Programs generated.
+    pub programs: u64,
+    /// Programs that shuttle's depth-first search, or loom, could judge.
+    pub judged: u64,
+    /// Programs on which DPOR says that it is not complete.
+    pub limited: u64,
+    /// Programs that can deadlock.
+    pub deadlocks: u64,
+    /// Distinct traces by DPOR.
+    pub traces_distinct: u64,
+    /// Executions of DPOR.
+    pub executions: u64,
+    /// Executions of those that it was compared with.
+    pub judges_executions: u64,
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
@@ -233,6 +273,8 @@ impl CheckJson {
             executions: report.executions,
             traces_distinct: report.traces_distinct,
             sleep_blocked: report.sleep_blocked,
+            preemptions_covered: report.preemptions_covered,
+            preemptions: report.preemptions,
             crash_frontiers: crash.crash_frontiers,
             crash_cases: crash.crash_cases,
             crash_states_covered: crash.crash_states_covered,
@@ -288,6 +330,16 @@ impl ModelJson {
     /// The same without what differs from run to run.
     pub fn timeless(&self) -> ModelJson {
         ModelJson {
+            wall_s: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl DifferentialJson {
+    /// The same without what differs from run to run.
+    pub fn timeless(&self) -> DifferentialJson {
+        DifferentialJson {
             wall_s: None,
             ..self.clone()
         }

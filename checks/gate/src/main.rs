@@ -11,6 +11,7 @@ mod args;
 mod exit;
 
 mod check;
+mod differential;
 mod gate;
 mod list;
 mod minimise;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Differential(args) => differential::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),

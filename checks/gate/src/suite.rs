@@ -36,9 +36,9 @@ pub fn is_systematic(engine: Engine) -> bool {
 /// Whether a check that found nothing ended before it reached what was asked for.
 ///
 /// For a systematic engine the numbers of executions and seconds are budgets; what is asked for is
-/// everything, or everything within a bound: of preemptions, which loom always has, or of leaving
-/// power cuts out. A random engine has no other bound than its number of executions, or else its
-/// time.
+/// everything, or everything within a bound: of preemptions, which loom always has and of which
+/// DPOR says how far it came, or of leaving power cuts out. A random engine has no other bound than
+/// its number of executions, or else its time.
 pub fn is_unfinished(report: &Report) -> bool {
     if !matches!(report.verdict, Verdict::WithinBounds(_)) {
         return false;
@@ -54,7 +54,12 @@ pub fn is_unfinished(report: &Report) -> bool {
         let has_bound = request.engine == Engine::Loom
             || request.preemptions.is_some()
             || request.crash == CutMode::Off;
-        executions_over || time_over || !has_bound
+        let covered = report.preemptions_covered;
+        let bound_missed = request.engine == Engine::Dpor
+            && request
+                .preemptions
+                .is_some_and(|asked| covered.is_none_or(|covered| (covered as usize) < asked));
+        executions_over || time_over || bound_missed || !has_bound
     } else {
         request.executions.is_some() && !executions_over
     }

@@ -283,6 +283,8 @@ fn the_documents_have_exactly_the_documented_fields() {
     assert_eq!(fields(&check), documented("cutpoint-check/1"));
     let model = ["model", "check", "writeback_truncate", "--json", "-"];
     assert_eq!(fields(&model), documented("cutpoint-model/1"));
+    let differential = ["differential", "--programs", "20", "--json", "-"];
+    assert_eq!(fields(&differential), documented("cutpoint-differential/1"));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("t.json");
     trace().write(&file).unwrap();

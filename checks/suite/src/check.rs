@@ -15,9 +15,11 @@ use cutpoint::crash::{
     CrashChecker, CrashFailure, CrashFinding, CrashOptions, Cut, CutMode, LazyDisk, MemoryBase,
     Observations, Recover,
 };
+use cutpoint::explore::bounded::Bounds;
 use cutpoint::explore::random::Method;
 use cutpoint::explore::{self, Execution, Explored, Options, Outcome, StoppedBy};
 use cutpoint::lockgraph::LockGraph;
+use cutpoint::verdict::within_preemptions;
 use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
 use std::cell::RefCell;
@@ -67,9 +69,10 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
     if request.design == Design::Bh {
         return unsupported("the bh design is not built; use --design im".into());
     }
-    if request.preemptions.is_some() && request.engine != Engine::Loom {
+    let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);
+    if request.preemptions.is_some() && !has_bound {
         return unsupported(format!(
-            "--preemptions bounds loom only; the {} engine has no such bound",
+            "--preemptions bounds dpor and loom; the {} engine has no such bound",
             request.engine
         ));
     }
@@ -82,6 +85,8 @@ pub(crate) struct Session {
     recovery: Recovery,
     checker: CrashChecker,
     crash: Option<Box<Trace>>,
+    /// The preemptions of the counterexample.
+    preemptions: Option<u32>,
     broken: Option<String>,
     reached: BTreeMap<&'static str, u64>,
     locks: LockGraph,
@@ -114,6 +119,7 @@ impl Session {
             base,
             checker: CrashChecker::new(options, memory),
             crash: None,
+            preemptions: None,
             broken: None,
             reached: BTreeMap::new(),
             locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
@@ -204,6 +210,11 @@ impl Session {
             ));
         }
         let body = on_shuttle::runtime::body(scenario, variant).ok_or_else(unknown)?;
+        if let (Engine::Dpor, Some(most)) = (request.engine, request.preemptions) {
+            let bounds = Bounds::preemptions(u32::try_from(most).unwrap_or(u32::MAX));
+            let bounded = explore::bounded::explore(bounds, &options, body, &mut observe);
+            return Ok(bounded.explored);
+        }
         let seed = request.seed;
         let method = match request.engine {
             Engine::Random => Method::Uniform { seed },
@@ -240,6 +251,7 @@ impl Session {
             Err(CrashFailure::Violated(violation)) => {
                 let trace = record::of_crash(request, execution.log, &violation, &self.base);
                 self.crash = Some(Box::new(trace));
+                self.preemptions = execution.preemptions;
             }
         }
         ControlFlow::Break(())
@@ -278,6 +290,7 @@ impl Session {
             return self.lock_cycle.take().map(Verdict::Violated);
         };
         let finding = found.findings.first()?;
+        self.preemptions = found.preemptions;
         let trace = record::of_finding(request, &found.log, finding);
         Some(Verdict::Violated(Box::new(trace)))
     }
@@ -300,6 +313,8 @@ impl Session {
             executions: explored.executions,
             traces_distinct: explored.traces_distinct.unwrap_or(0),
             sleep_blocked: explored.sleep_blocked,
+            preemptions_covered: explored.preemptions_covered,
+            preemptions: self.preemptions,
             crash,
             e2fsck: External {
                 judged: self.recovery.e2fsck.judged(),
@@ -326,6 +341,7 @@ fn nothing_explored() -> Explored {
         traces_distinct: None,
         steps: 0,
         complete: false,
+        preemptions_covered: None,
         stopped_by: StoppedBy::Observer,
         finding: None,
     }
@@ -359,11 +375,16 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
     match &explored.stopped_by {
         StoppedBy::Executions => bounds.push(format!("{} executions", explored.executions)),
         StoppedBy::Time => bounds.push("the time given".into()),
+        StoppedBy::Memory => bounds.push("the memory given".into()),
         StoppedBy::Unsupported(what) => bounds.push(what.clone()),
+        StoppedBy::Preemptions => {}
         _ if !explored.complete && bounds.is_empty() => {
             bounds.push(format!("{} executions at random", explored.executions));
         }
         _ => {}
+    }
+    if let Some(most) = explored.preemptions_covered.filter(|_| !explored.complete) {
+        bounds.push(within_preemptions(most));
     }
     if request.crash == CutMode::Off {
         bounds.push("no power cuts".into());

@@ -18,6 +18,10 @@ pub struct Report {
     pub traces_distinct: u64,
     /// Executions given up because they could only repeat others.
     pub sleep_blocked: u64,
+    /// Every execution with at most so many preemptions was covered, if the engine knows.
+    pub preemptions_covered: Option<u32>,
+    /// Preemptions in the counterexample, if there is one and the engine knows.
+    pub preemptions: Option<u32>,
     /// What was explored of power cuts.
     pub crash: CrashStats,
     /// What the external judge saw.

@@ -16,7 +16,8 @@ pub struct Request {
     pub engine: Engine,
     /// Which design.
     pub design: Design,
-    /// The most preemptions in an execution, for engines that can bound them.
+    /// The most preemptions in an execution, for engines that can bound them. DPOR gives way to the
+    /// search that begins with the fewest and covers everything within the bound.
     pub preemptions: Option<usize>,
     /// The number of executions after which to stop.
     pub executions: Option<u64>,

@@ -1,8 +1,9 @@
 //! Checks for a `#[test]`: explore a closure, and panic with a counterexample that a person can
 //! read and replay.
 //!
-//! A [`Checker`] explores by DPOR, keeps the order of locks, and with [`Checker::crash`] cuts the
-//! power in every execution. What it finds becomes a trace file.
+//! A [`Checker`] explores by DPOR, or with [`Checker::preemptions`] up to a bound, keeps the order
+//! of locks, and with [`Checker::crash`] cuts the power in every execution. What it finds becomes a
+//! trace file.
 //!
 //! # Replay
 //! A failing check names a command of the form `CUTPOINT_REPLAY=path cargo test name`. With the
@@ -56,6 +57,7 @@ pub fn check(name: &str, scenario: impl Fn() + Send + Sync + 'static) {
 pub struct Checker {
     name: String,
     options: Options,
+    preemptions: Option<u32>,
     lock_order: bool,
     fair_locks: Vec<&'static str>,
     traces_in: Option<PathBuf>,
@@ -71,11 +73,20 @@ impl Checker {
                 stack_size: STACK_SIZE,
                 ..Options::default()
             },
+            preemptions: None,
             lock_order: true,
             fair_locks: Vec::new(),
             traces_in: None,
             replay: None,
         }
+    }
+
+    /// Explores executions with no preemption first, then with one, up to this many; see
+    /// [`crate::explore::bounded`]. The first counterexample then has as few preemptions as any
+    /// has, and the check is complete for this bound, and exhaustive if nothing is beyond it.
+    pub fn preemptions(mut self, most: u32) -> Checker {
+        self.preemptions = Some(most);
+        self
     }
 
     /// Stops after this many executions. The check is then not exhaustive.

@@ -4,6 +4,7 @@ use super::place;
 use super::{Checker, Report};
 use crate::crash::candidates::SECTOR_SIZE;
 use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
+use crate::explore::bounded::{self, Bounds};
 use crate::explore::replay::{Matched, by_events};
 use crate::explore::{Execution, Explored, Found, Outcome, dpor};
 use crate::lockgraph::LockGraph;
@@ -77,7 +78,15 @@ impl<'a> Session<'a> {
     fn explore(&mut self, body: Body) -> Report {
         let options = self.checker.options.clone();
         let body = move || body();
-        let explored = dpor::explore(&options, body, &mut |execution| self.observe(execution));
+        let bound = self.checker.preemptions;
+        let observe = &mut |execution: &Execution<'_>| self.observe(execution);
+        let explored = match bound {
+            None => dpor::explore(&options, body, observe),
+            Some(most) => {
+                let bounds = Bounds::preemptions(most);
+                bounded::explore(bounds, &options, body, observe).explored
+            }
+        };
         let path = place::trace_file(self.checker.traces_in.as_deref(), &self.checker.name);
         let (verdict, trace) = self.conclude(&explored, &path);
         let mut report = self.report(verdict, Some(&explored), trace);
@@ -228,6 +237,7 @@ fn found(execution: &Execution<'_>, finding: Finding) -> Found {
         findings: vec![finding],
         log: execution.log.clone(),
         schedule: execution.schedule.to_vec(),
+        preemptions: execution.preemptions,
     }
 }
 

@@ -132,12 +132,14 @@ impl<'a, P: Policy> Driver<'a, P> {
             log: &log,
             schedule: &turns.schedule,
             outcome,
+            preemptions: Some(turns.preemptions),
         });
         if outcome != Outcome::Finished && self.finding.is_none() {
             self.finding = Some(Found {
                 findings: log.findings.clone(),
                 schedule: turns.schedule.clone(),
                 log: log.clone(),
+                preemptions: Some(turns.preemptions),
             });
         }
         log::recycle(log);
@@ -187,6 +189,7 @@ impl<'a, P: Policy> Driver<'a, P> {
             traces_distinct: counted.then_some(self.traces.len() as u64),
             steps: self.steps,
             complete,
+            preemptions_covered: None,
             stopped_by,
             finding: self.finding,
         }

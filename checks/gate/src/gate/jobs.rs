@@ -1,6 +1,7 @@
 //! What the gate runs, and what it expects of each job.
 
 use crate::args;
+use crate::differential::Judge;
 use crate::exit::Failure;
 use crate::model::SPECS;
 use crate::replay::CORRECT;
@@ -41,6 +42,16 @@ impl Profile {
         match self {
             Profile::Quick => Duration::from_secs(300),
             Profile::Full => Duration::from_secs(3_600),
+        }
+    }
+
+    /// On how many generated programs the explorer is compared with another.
+    fn programs(self, judge: Judge) -> u64 {
+        match (self, judge) {
+            (Profile::Quick, Judge::Enumeration) => 2_000,
+            (Profile::Quick, Judge::Loom) => 300,
+            (Profile::Full, Judge::Enumeration) => 50_000,
+            (Profile::Full, Judge::Loom) => 2_000,
         }
     }
 
@@ -103,6 +114,13 @@ pub enum Task {
         /// The rule to switch off.
         without: Option<&'static str>,
     },
+    /// `cutpoint differential`.
+    Differential {
+        /// With whom to compare.
+        judge: Judge,
+        /// On how many programs.
+        programs: u64,
+    },
     /// `cutpoint replay`.
     Replay {
         /// The trace.
@@ -154,6 +172,11 @@ impl Job {
                 args.extend(without.map(|rule| format!("--without={rule}").into()));
                 args
             }
+            Task::Differential { judge, programs } => vec![
+                "differential".into(),
+                format!("--judge={}", judge.name()).into(),
+                format!("--programs={programs}").into(),
+            ],
             Task::Replay { file, on_correct } => {
                 let mut args: Vec<OsString> = vec!["replay".into(), file.into()];
                 args.extend(on_correct.then(|| format!("--variant={CORRECT}").into()));
@@ -180,6 +203,7 @@ impl Plan {
     /// If the corpus can not be listed.
     pub fn new(profile: Profile, catalogue: &Catalogue, corpus: &Path) -> Result<Plan, Failure> {
         let mut jobs = checks(profile, catalogue);
+        jobs.extend(Judge::ALL.map(|judge| differential(profile, judge)));
         jobs.extend(models());
         let mut recorded = BTreeSet::new();
         for file in corpus_files(corpus)? {
@@ -241,6 +265,18 @@ fn check(request: Request, expect: Expect) -> Job {
         name: format!("{}/{protocol}/{}", request.scenario, request.engine),
         task: Task::Check(Box::new(request)),
         expect,
+    }
+}
+
+/// The explorer against another, on generated programs.
+fn differential(profile: Profile, judge: Judge) -> Job {
+    Job {
+        name: format!("differential/{}", judge.name()),
+        task: Task::Differential {
+            judge,
+            programs: profile.programs(judge),
+        },
+        expect: Expect::Holds,
     }
 }
 
@@ -340,6 +376,9 @@ mod tests {
         for scenario in catalogue.scenarios.keys() {
             assert!(names.contains(format!("{scenario}/correct/dpor").as_str()));
             assert!(names.contains(format!("{scenario}/correct/loom").as_str()));
+        }
+        for judge in Judge::ALL {
+            assert!(names.contains(format!("differential/{}", judge.name()).as_str()));
         }
         let rules = SPECS
             .iter()

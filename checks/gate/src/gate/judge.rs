@@ -102,6 +102,7 @@ fn reason(outcome: &Outcome) -> Option<String> {
         Outcome::Check(check) => check.why.clone(),
         Outcome::Model(model) if model.unreached.is_empty() => None,
         Outcome::Model(model) => Some(format!("never reached: {}", model.unreached.join(", "))),
+        Outcome::Differential(differential) => differential.why.clone(),
         Outcome::Replay(replay) => replay.why.clone(),
         Outcome::Broken(why) => Some(why.clone()),
     }
@@ -145,6 +146,8 @@ pub mod tests {
             executions: 10,
             traces_distinct: 10,
             sleep_blocked: 0,
+            preemptions_covered: None,
+            preemptions: None,
             crash: Default::default(),
             e2fsck: Default::default(),
             reached: [("journal replayed", 1)].into(),

@@ -7,7 +7,7 @@
 use super::jobs::{Job, Profile, Task};
 use super::progress::Progress;
 use crate::exit::{Exit, Failure};
-use crate::json::{CheckJson, ModelJson, ReplayJson};
+use crate::json::{CheckJson, DifferentialJson, ModelJson, ReplayJson};
 use crate::output;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,8 @@ pub enum Outcome {
     Check(Box<CheckJson>),
     /// The result of `model check`.
     Model(ModelJson),
+    /// The result of `differential`.
+    Differential(DifferentialJson),
     /// The result of `replay`.
     Replay(ReplayJson),
     /// There is no result; the text says what happened instead.
@@ -43,6 +45,7 @@ impl Outcome {
         match self {
             Outcome::Check(check) => &check.verdict,
             Outcome::Model(model) => &model.verdict,
+            Outcome::Differential(differential) => &differential.verdict,
             Outcome::Replay(replay) => &replay.verdict,
             Outcome::Broken(_) => "HarnessBroken",
         }
@@ -54,7 +57,7 @@ impl Outcome {
             Outcome::Check(check) => check.invariant.as_deref(),
             Outcome::Model(model) => model.invariant.as_deref(),
             Outcome::Replay(replay) => replay.invariant.as_deref(),
-            Outcome::Broken(_) => None,
+            Outcome::Differential(_) | Outcome::Broken(_) => None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Outcome {
         match self {
             Outcome::Check(check) => Outcome::Check(Box::new(check.timeless())),
             Outcome::Model(model) => Outcome::Model(model.timeless()),
+            Outcome::Differential(differential) => Outcome::Differential(differential.timeless()),
             Outcome::Replay(replay) => Outcome::Replay(replay.timeless()),
             Outcome::Broken(why) => Outcome::Broken(why.clone()),
         }
@@ -258,6 +262,7 @@ fn parse(task: &Task, bytes: &[u8]) -> serde_json::Result<Outcome> {
     Ok(match task {
         Task::Check(_) => Outcome::Check(document(bytes)?),
         Task::Model { .. } => Outcome::Model(document(bytes)?),
+        Task::Differential { .. } => Outcome::Differential(document(bytes)?),
         Task::Replay { .. } => Outcome::Replay(document(bytes)?),
     })
 }

@@ -415,6 +415,10 @@ impl Policy for Dpor {
         }
     }
 
+    fn reduces(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
         if self.tasks > TASKS_MAX {
             let why = format!("more than {TASKS_MAX} tasks");

@@ -12,10 +12,10 @@
 //! - *Modes.* A shared wait is not blocked by a shared hold, so a cycle must alternate.
 //! - *Gate locks.* Two edges of a cycle whose tasks hold one lock in modes that exclude each other
 //!   can not be reached at once: such a cycle is not reported.
-//! - *Queues.* In a fair lock a reader waits behind a writer that waits, though only readers hold it.
-//!   A lock whose class is said to be fair ([`LockGraph::with_fair`]) has a second node, its queue: a
-//!   writer that waits holds the queue, and a reader waits for the queue. So two shares in opposite
-//!   orders are a cycle if writers of both locks are known, and so is taking one share twice.
+//! - *Queues.* In a fair lock a reader waits behind a writer that waits, though only readers hold
+//!   it. A lock whose class is said to be fair ([`LockGraph::with_fair`]) has a second node, its
+//!   queue: a writer that waits holds the queue, and a reader waits for the queue. So two shares in
+//!   opposite orders are a cycle if writers of both locks are known, and so is taking one twice.
 //! - *Same class.* Nodes are classes. Waiting for an object while holding another of the same class
 //!   would always be a cycle, so these edges are between the objects themselves: taking folios in
 //!   ascending order is none, taking two in both orders is one. Objects without a key are nodes of

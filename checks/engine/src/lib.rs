@@ -83,6 +83,7 @@
 //! - [`crash`]: what a power cut can leave of an execution, and whether recovery copes.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
+//! - [`state`]: files from which a killed search goes on.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
@@ -93,6 +94,7 @@ pub mod disk;
 pub mod explore;
 pub mod lockgraph;
 pub mod record;
+pub mod state;
 pub mod trace_hash;
 pub mod verdict;
 

@@ -1,11 +1,12 @@
 //! The arguments of every command.
 
 use crate::exit::Failure;
-use crate::gate::{Profile, Shard};
+use crate::gate::Profile;
 use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use cutpoint::crash::{CutMode, Tear};
+use cutpoint::explore::Shard;
 use cutpoint_traces::view::{Form, Options};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -94,6 +95,9 @@ pub struct CheckArgs {
     /// How a write that is not durable may tear.
     #[arg(long, value_name = "WHERE", default_value = "block", value_parser = tears())]
     pub tear: Tear,
+    /// Make part I of N of the search; `cutpoint merge` puts the results together.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    pub shard: Shard,
     /// Write the result as one JSON object; `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -212,6 +216,7 @@ impl CheckArgs {
             crash: self.crash,
             tear: self.tear,
             recovery_crashes: self.recovery_crashes,
+            shard: self.shard,
         })
     }
 }
@@ -242,6 +247,10 @@ pub fn of_request(request: &Request) -> Vec<String> {
     option(
         "tear",
         Some(suite::name_of(&suite::TEARS, &request.tear).into()),
+    );
+    option(
+        "shard",
+        (!request.shard.is_whole()).then(|| request.shard.to_string()),
     );
     args
 }
@@ -367,6 +376,7 @@ mod tests {
             crash: CutMode::AllCuts,
             tear: Tear::Sector,
             recovery_crashes: 0,
+            shard: Shard::new(2, 3).unwrap(),
             ..usual.clone()
         };
         for request in [usual, unusual] {

@@ -264,6 +264,7 @@ pub(crate) fn options(request: &Request) -> Options {
         },
         stack_size: 1 << 18,
         count_traces: true,
+        shard: request.shard,
         ..Options::default()
     }
 }

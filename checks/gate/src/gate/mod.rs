@@ -16,7 +16,7 @@ mod junit;
 mod progress;
 mod table;
 
-pub use jobs::{Profile, Shard};
+pub use jobs::Profile;
 
 use crate::args::GateArgs;
 use crate::exit::{Exit, Failure};

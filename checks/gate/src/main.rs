@@ -13,6 +13,7 @@ mod exit;
 mod check;
 mod gate;
 mod list;
+mod merge;
 mod model;
 mod replay;
 mod show;
@@ -20,6 +21,7 @@ mod show;
 mod json;
 mod numbers;
 mod output;
+mod parts;
 mod spinner;
 mod suite;
 mod workspace;
@@ -53,6 +55,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Model(ModelCommand::Check(args)) => model::run(&args),

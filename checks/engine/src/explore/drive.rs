@@ -122,6 +122,7 @@ impl<'a, P: Policy> Driver<'a, P> {
         let Some(state) = keeping.start.take() else {
             return false;
         };
+        keeping.split = state.split;
         self.executions = state.executions;
         self.sleep_blocked = state.sleep_blocked;
         self.steps = state.steps;
@@ -137,12 +138,14 @@ impl<'a, P: Policy> Driver<'a, P> {
         if self.finding.is_some() || self.cut_short {
             return;
         }
+        let split = keeping.split;
         let state = || SearchState {
             executions: self.executions,
             sleep_blocked: self.sleep_blocked,
             steps: self.steps,
             is_unsupported: self.turns.borrow().unsupported.is_some(),
             traces: Numbers(self.traces.clone()),
+            split,
             path: match is_over {
                 true => None,
                 false => self.turns.borrow().policy.save(),

@@ -15,8 +15,17 @@ pub struct SearchState {
     /// Whether the scenario did what the strategy can not enumerate.
     pub(super) is_unsupported: bool,
     pub(super) traces: Numbers,
+    pub(super) split: u64,
     /// `None` if nothing is left to explore.
     pub(super) path: Option<dpor::PathState>,
+}
+
+impl SearchState {
+    /// A number for the way in which the search is split into parts. Parts of searches that are
+    /// split in different ways do not belong together.
+    pub fn split(&self) -> u64 {
+        self.split
+    }
 }
 
 /// What is asked between executions: whether to keep the state, which the first argument makes.
@@ -28,5 +37,7 @@ pub(super) struct Keeping<'a> {
     pub(super) start: Option<SearchState>,
     /// Runs that were made before the search began.
     pub(super) runs: u64,
+    /// Stands for the way in which the search is split.
+    pub(super) split: u64,
     pub(super) keep: Keep<'a>,
 }

@@ -1,8 +1,8 @@
 //! State files: what a search needs to go on after its process was killed.
 //!
 //! A state file is one line of JSON, the header, and then the state itself, as JSON too. The header
-//! says whose state it is; the checksum is over the bytes after it. The file is replaced as a whole,
-//! so a process that is killed at any moment leaves the state before or the state after.
+//! says whose state it is; the checksum is over the bytes after it. The file is replaced as a
+//! whole, so a process that is killed at any moment leaves the state before or the state after.
 //!
 //! A state is good for the very program that wrote it: it speaks of decisions by their place, and
 //! of what was judged by hashes that another build may compute in another way. So the writer's

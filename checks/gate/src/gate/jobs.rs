@@ -110,6 +110,33 @@ pub struct Job {
 }
 
 impl Job {
+    /// The part of this job that a shard has, if the job is a search that visits everything. A
+    /// search for a violation ends when it has one, so it is better left whole.
+    pub fn split(&self, shard: Shard) -> Option<Job> {
+        match (&self.task, &self.expect) {
+            (Task::Check(request), Expect::Exhausted { .. }) => Some(Job {
+                name: self.name.clone(),
+                task: Task::Check(Box::new(Request {
+                    shard,
+                    ..(**request).clone()
+                })),
+                // What must be reached need not be reached in every part.
+                expect: Expect::Holds,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a part of a job.
+    pub fn is_part(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if !request.shard.is_whole())
+    }
+
+    /// Whether it can be gone on with when it was interrupted.
+    pub fn is_resumable(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if request.engine == Engine::Dpor)
+    }
+
     /// The arguments that make this program do the job.
     pub fn args(&self) -> Vec<OsString> {
         match &self.task {
@@ -165,14 +192,21 @@ impl Plan {
         })
     }
 
-    /// The jobs of a shard.
-    pub fn part(&self, shard: Option<Shard>) -> Vec<&Job> {
-        let is_in = |index: usize| shard.is_none_or(|shard| shard.owns(index as u64));
-        let numbered = self.jobs.iter().enumerate();
-        numbered
-            .filter(|(index, _)| is_in(*index))
-            .map(|(_, job)| job)
-            .collect()
+    /// The jobs of a shard: its part of every search that can be split, and its share of the other
+    /// jobs.
+    pub fn part(&self, shard: Option<Shard>) -> Vec<Job> {
+        let Some(shard) = shard.filter(|shard| !shard.is_whole()) else {
+            return self.jobs.clone();
+        };
+        let mut whole_jobs = 0;
+        let mut part = |job: &Job| match job.split(shard) {
+            Some(part) => Some(part),
+            None => {
+                whole_jobs += 1;
+                shard.owns(whole_jobs - 1).then(|| job.clone())
+            }
+        };
+        self.jobs.iter().filter_map(&mut part).collect()
     }
 }
 
@@ -283,14 +317,25 @@ mod tests {
         let plan = plan(Path::new("/nonexistent"));
         let shard = |text: &str| plan.part(Some(text.parse().unwrap()));
         let parts = [shard("1/3"), shard("2/3"), shard("3/3")];
-        let mut names: Vec<_> = parts.iter().flatten().map(|job| &job.name).collect();
-        let mut all: Vec<_> = plan.jobs.iter().map(|job| &job.name).collect();
-        names.sort();
-        all.sort();
-        assert_eq!(names, all);
+        let names = |is_part: bool| {
+            let jobs = parts.iter().flatten();
+            let jobs = jobs.filter(|job| job.is_part() == is_part);
+            let mut names: Vec<_> = jobs.map(|job| job.name.as_str()).collect();
+            names.sort();
+            names
+        };
+        let mut whole: Vec<_> = plan.jobs.iter().map(|job| job.name.as_str()).collect();
+        whole.sort();
+        let split: Vec<_> = whole
+            .extract_if(.., |name| name.ends_with("/correct/dpor"))
+            .collect();
+        assert_eq!(names(false), whole);
+        let three_times: Vec<_> = split.iter().flat_map(|name| [*name; 3]).collect();
+        assert_eq!(names(true), three_times);
         let sizes = parts.map(|part| part.len());
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
-        assert!(shard("99/99").is_empty());
+        assert_eq!(shard("999/999").len(), split.len());
+        assert_eq!(shard("1/1").len(), plan.jobs.len());
     }
 
     #[test]

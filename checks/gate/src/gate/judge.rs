@@ -150,6 +150,7 @@ pub mod tests {
             reached: [("journal replayed", 1)].into(),
             lock_classes: 2,
             lock_edges: 1,
+            part: None,
             wall_s: 0.5,
             cpu_s: 0.5,
             peak_rss_bytes: 1,

@@ -92,8 +92,8 @@ pub fn explore(
     explore_with(Mistake::None, options, body, observe)
 }
 
-/// Explores like [`explore`], from where an earlier exploration was left, if `start` says where, and
-/// lets `keep` have its state between executions.
+/// Explores like [`explore`], from where an earlier exploration was left, if `start` says where,
+/// and lets `keep` have its state between executions.
 ///
 /// What is found is the same as if the search had never been left, if all that decides it is: the
 /// program, the options but for the budgets, and what the observer makes of what it has seen. The
@@ -110,16 +110,21 @@ pub fn explore_kept(
     keep: Keep<'_>,
 ) -> Result<Explored, String> {
     let body: Body = Arc::new(body);
-    let (policy, runs) = match start.as_ref().map(|state| state.path.as_ref()) {
+    let (policy, runs, split) = match start.as_ref().map(|state| state.path.as_ref()) {
         None => {
             let part = split::part(options.shard, options, &body);
-            let runs = part.runs;
-            (Dpor::new(Mistake::None, part), runs)
+            let (runs, split) = (part.runs, part.digest);
+            (Dpor::new(Mistake::None, part), runs, split)
         }
-        Some(None) => (Dpor::new(Mistake::None, Part::default()), 0),
-        Some(Some(path)) => (Dpor::from_state(path)?, 0),
+        Some(None) => (Dpor::new(Mistake::None, Part::default()), 0, 0),
+        Some(Some(path)) => (Dpor::from_state(path)?, 0, 0),
     };
-    let keeping = Keeping { start, runs, keep };
+    let keeping = Keeping {
+        start,
+        runs,
+        split,
+        keep,
+    };
     let (explored, _) = drive_kept(policy, true, options, body, observe, Some(keeping));
     Ok(counted(explored))
 }
@@ -137,16 +142,11 @@ pub fn explore_with(
     let keeping = Keeping {
         start: None,
         runs: part.runs,
+        split: part.digest,
         keep: &mut keep,
     };
     let policy = Dpor::new(mistake, part);
     counted(drive_kept(policy, true, options, body, observe, Some(keeping)).0)
-}
-
-/// A number for the way in which the search of `body` is split into `of` parts. Parts of searches
-/// that are split in different ways do not belong together.
-pub fn split_of(options: &Options, body: impl Fn() + Send + Sync + 'static) -> u64 {
-    split::part(options.shard, options, &(Arc::new(body) as Body)).digest
 }
 
 /// Sleep sets never let two executions of one trace complete (Godefroid, 1996), so the completed
@@ -224,8 +224,6 @@ struct Dpor {
     limits: Limits,
     /// The limits of the searches that are still to be made.
     units: std::vec::IntoIter<Vec<Limit>>,
-    /// Stands for the searches of all parts.
-    digest: u64,
     /// The moves of this turn, where some are held back.
     limited: Vec<Move>,
     /// Whether there is to be one execution only.
@@ -259,7 +257,6 @@ impl Dpor {
             by_first: Vec::new(),
             limits: Limits::default(),
             units: part.units.into_iter(),
-            digest: part.digest,
             limited: Vec::new(),
             is_probe: false,
             broken: None,

@@ -19,11 +19,15 @@ use crate::clock::place;
 use crate::explore::drive::{Body, drive};
 use crate::explore::{Execution, Options, Shard};
 use cutpoint_event::{ObjectId, Op, Relation};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 /// How many smaller searches there should be for each part.
 const UNITS_PER_PART: usize = 64;
+/// There are no more than so many, because each keeps a run in memory until they are dealt out.
+const UNITS_MAX: usize = 1 << 13;
 
 /// A smaller search.
 #[derive(Clone, Debug)]
@@ -56,26 +60,31 @@ pub(super) fn part(shard: Shard, options: &Options, body: &Body) -> Part {
         Rc::new(probe(limits, options, body))
     };
     let mut units = vec![Unit::of(Vec::new(), probe(&[]))];
-    while units.len() < UNITS_PER_PART * shard.of() as usize {
-        let largest = (0..units.len())
-            .rev()
-            .max_by_key(|at| units[*at].undecided.weight);
-        let Some(at) = largest.filter(|at| units[*at].undecided.weight > 0) else {
+    // The largest first, and of those that seem alike the one that was found first.
+    let mut by_weight = BinaryHeap::from([(units[0].undecided.weight, Reverse(0))]);
+    let wanted = UNITS_MAX.min(UNITS_PER_PART * shard.of() as usize);
+    while units.len() < wanted {
+        let Some((1.., Reverse(at))) = by_weight.pop() else {
             break;
         };
-        let unit = units.swap_remove(at);
+        let unit = units[at].clone();
         for (number, limit) in unit.undecided.split.iter().enumerate() {
             let limits = [&unit.limits[..], &[*limit]].concat();
             // The first answer is the one that the run gave.
-            let run = match number {
-                0 => unit.run.clone(),
-                _ => probe(&limits),
+            let (place, run) = match number {
+                0 => (at, unit.run.clone()),
+                _ => (units.len(), probe(&limits)),
             };
-            units.push(Unit::of(limits, run));
+            let smaller = Unit::of(limits, run);
+            by_weight.push((smaller.undecided.weight, Reverse(place)));
+            match units.get_mut(place) {
+                Some(larger) => *larger = smaller,
+                None => units.push(smaller),
+            }
         }
     }
     // Those that seem alike are dealt out in turn.
-    units.sort_by_key(|unit| std::cmp::Reverse(unit.undecided.weight));
+    units.sort_by_key(|unit| Reverse(unit.undecided.weight));
     let digest = units
         .iter()
         .fold(0, |digest, unit| mix(digest, unit.digest()));
@@ -318,32 +327,38 @@ fn objects(run: &[Seen]) -> Vec<ObjectId> {
 /// The pairs of operations on an object that race in either order and that nothing but the object
 /// itself keeps in order.
 fn open_pairs(run: &[Seen], causes: &[Vec<Cause>], object: ObjectId) -> Vec<(usize, usize)> {
-    let mut before: Vec<Vec<bool>> = Vec::with_capacity(run.len());
+    // What happens before each event, as bits, without what only the object orders.
+    let words = run.len().div_ceil(64);
+    let mut before: Vec<u64> = Vec::with_capacity(run.len() * words);
     let mut pairs = Vec::new();
     let is_racing = |a: Op, b: Op| a.before(b) == Relation::Racing;
     for (b, event) in run.iter().enumerate() {
-        let mut earlier = vec![false; run.len()];
+        let mut earlier = vec![0_u64; words];
         for (cause, through) in &causes[b] {
             if *through != Some(object) {
-                earlier[*cause] = true;
-                for (mine, theirs) in earlier.iter_mut().zip(&before[*cause]) {
+                earlier[cause / 64] |= 1 << (cause % 64);
+                let theirs = &before[cause * words..(cause + 1) * words];
+                for (mine, theirs) in earlier.iter_mut().zip(theirs) {
                     *mine |= theirs;
                 }
             }
         }
-        for a in 0..b {
-            if let (Some((op, on)), Some((other_op, other_on))) =
-                (run[a].operation(), event.operation())
-                && (on, other_on) == (object, object)
-                && run[a].event.task != event.event.task
-                && is_racing(op, other_op)
-                && is_racing(other_op, op)
-                && !earlier[a]
-            {
-                pairs.push((a, b));
+        if let Some((other_op, other_on)) = event.operation()
+            && other_on == object
+        {
+            for (a, seen) in run[..b].iter().enumerate() {
+                if let Some((op, on)) = seen.operation()
+                    && on == object
+                    && seen.event.task != event.event.task
+                    && is_racing(op, other_op)
+                    && is_racing(other_op, op)
+                    && earlier[a / 64] & (1 << (a % 64)) == 0
+                {
+                    pairs.push((a, b));
+                }
             }
         }
-        before.push(earlier);
+        before.extend(earlier);
     }
     pairs
 }

@@ -23,7 +23,6 @@ pub struct PathState {
     waits: Vec<u64>,
     limits: Vec<Limit>,
     units: Vec<Vec<Limit>>,
-    digest: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -98,7 +97,6 @@ impl Dpor {
             waits: self.waits.states().collect(),
             limits: self.limits.list().to_vec(),
             units: self.units.as_slice().to_vec(),
-            digest: self.digest,
         }
     }
 
@@ -111,8 +109,7 @@ impl Dpor {
             Mistake::None,
             Part {
                 units: state.units.clone(),
-                runs: 0,
-                digest: state.digest,
+                ..Part::default()
             },
         );
         dpor.started = true;

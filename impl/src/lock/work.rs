@@ -93,7 +93,7 @@ impl<T> WorkList<T> {
         if is_there { self.pop() } else { None }
     }
 
-    /// How many numbers are remembered: those of items not yet taken, and of those who wait for one.
+    /// How many numbers are remembered: of items not yet taken, and of those who wait for one.
     pub fn peek_remembered(&self) -> usize {
         let handed_over = self.handed_over.with(|numbers| numbers.len());
         handed_over.max(self.objects.with(|objects| objects.len()))

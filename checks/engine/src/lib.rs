@@ -86,6 +86,7 @@
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
 //! - [`minimise`]: a smaller counterexample from a counterexample.
 //! - [`differential`]: the explorer against others, on generated programs.
+//! - [`state`]: files from which a killed search goes on.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
@@ -99,6 +100,7 @@ pub mod lockgraph;
 pub mod minimise;
 pub mod oracle;
 pub mod record;
+pub mod state;
 pub mod trace_hash;
 pub mod verdict;
 

@@ -2,11 +2,12 @@
 
 use crate::differential::Judge;
 use crate::exit::Failure;
-use crate::gate::{Profile, Shard};
+use crate::gate::Profile;
 use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use cutpoint::crash::{CutMode, Tear};
+use cutpoint::explore::Shard;
 use cutpoint_traces::view::{Form, Options};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +21,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// How often the state of a search is saved, in seconds.
+const SAVE_EVERY_S: &str = "5";
 
 /// The end of the help text.
 const EXIT_CODES: &str = "\
@@ -41,6 +45,8 @@ pub enum Command {
     Differential(DifferentialArgs),
     /// Check everything and compare with what is expected.
     Gate(GateArgs),
+    /// Put the certificates of all parts together, or the results of all parts of a check.
+    Merge(MergeArgs),
     /// Run the schedule of a counterexample again.
     Replay(ReplayArgs),
     /// Show a counterexample.
@@ -101,6 +107,16 @@ pub struct CheckArgs {
     /// How a write that is not durable may tear.
     #[arg(long, value_name = "WHERE", default_value = "block", value_parser = tears())]
     pub tear: Tear,
+    /// Make part I of N of the search; `cutpoint merge` puts the results together.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    pub shard: Shard,
+    /// Keep the state of the search in this directory, and go on from the state that is there.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// The least number of seconds from one saving of the state to the next.
+    #[arg(long, value_name = "S", default_value = SAVE_EVERY_S,
+        value_parser = seconds)]
+    pub save_every: Duration,
     /// Write the result as one JSON object; `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -135,18 +151,32 @@ pub struct GateArgs {
     /// How much to check.
     #[arg(long, value_name = "PROFILE", default_value = "quick", value_parser = profiles())]
     pub profile: Profile,
-    /// Run part I of N of the jobs, which are dealt out one by one in turn. A single job is not
-    /// split.
+    /// Run part I of N: the searches that visit everything are split, and the other jobs are dealt
+    /// out one by one. `cutpoint merge` puts the certificates together.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// Keep the results of finished jobs in this directory, and do not run again what is there
-    /// from this binary and the same request.
+    /// Keep the results of finished jobs and the state of unfinished ones in this directory, and
+    /// go on from what is there.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
     /// Where to write the certificate [default: target/cutpoint/certificate.json].
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,
     /// Write the results as JUnit XML too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// The arguments of `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// The certificates that `gate --shard` wrote, or the documents of `check --shard --json`.
+    #[arg(value_name = "CERTIFICATE", required = true)]
+    pub certificates: Vec<PathBuf>,
+    /// Where to write the whole; `-` prints it instead of the text.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write the results of a gate as JUnit XML too.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 }
@@ -256,6 +286,7 @@ impl CheckArgs {
             crash: self.crash,
             tear: self.tear,
             recovery_crashes: self.recovery_crashes,
+            shard: self.shard,
         })
     }
 }
@@ -286,6 +317,10 @@ pub fn of_request(request: &Request) -> Vec<String> {
     option(
         "tear",
         Some(suite::name_of(&suite::TEARS, &request.tear).into()),
+    );
+    option(
+        "shard",
+        (!request.shard.is_whole()).then(|| request.shard.to_string()),
     );
     args
 }
@@ -415,6 +450,7 @@ mod tests {
             crash: CutMode::AllCuts,
             tear: Tear::Sector,
             recovery_crashes: 0,
+            shard: Shard::new(2, 3).unwrap(),
             ..usual.clone()
         };
         for request in [usual, unusual] {

@@ -7,7 +7,7 @@ use crate::numbers::{count, many, mebibytes, seconds};
 use crate::output::{self, BAD, BOLD, COMMAND, FAINT, GOOD, HALF, styled};
 use crate::show;
 use crate::spinner::Spinner;
-use crate::suite::{self, Report, Verdict};
+use crate::suite::{self, Report, Resume, Verdict};
 use cutpoint_traces::view::Options;
 use std::env;
 use std::fmt::Write;
@@ -22,7 +22,11 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         output::check_directory(path)?;
     }
     let mut spinner = Spinner::new();
-    let report = suite::check(&request, &mut |progress| {
+    let resume = args.resume.as_ref().map(|directory| Resume {
+        directory: directory.clone(),
+        every: args.save_every,
+    });
+    let report = suite::check_from(&request, resume.as_ref(), &mut |progress| {
         spinner.tick(|| {
             let executions = many(progress.executions, "execution", "executions");
             let recoveries = many(progress.recoveries, "recovery", "recoveries");
@@ -103,7 +107,7 @@ fn next(document: &CheckJson) -> (&'static str, String) {
 }
 
 /// What was checked, and the verdict.
-fn summary(text: &mut String, document: &CheckJson) {
+pub fn summary(text: &mut String, document: &CheckJson) {
     let protocol = document.variant.as_deref().unwrap_or("correct protocol");
     let title = format!(
         "{}, {protocol}, {} design, {}",
@@ -127,7 +131,7 @@ fn summary(text: &mut String, document: &CheckJson) {
 }
 
 /// The counts, one line each.
-fn explored(text: &mut String, document: &CheckJson) {
+pub fn explored(text: &mut String, document: &CheckJson) {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<16}{value}");
     };
@@ -220,6 +224,7 @@ mod tests {
             lock_classes: 2,
             lock_edges: 1,
             lock_graph: "digraph {}".into(),
+            part: None,
             wall_s: 3.0,
             cpu_s: 2.5,
             peak_rss_bytes: 3 << 20,

@@ -4,7 +4,10 @@
 //! A document's `schema` ends in a number that changes when a field changes its meaning or goes
 //! away. New fields come without a new number.
 
-use crate::suite::{self, Report, Verdict};
+use crate::suite::{self, Part, Report, Verdict};
+use cutpoint::crash::Ledger;
+use cutpoint::lockgraph::GraphState;
+use cutpoint::state::Numbers;
 use cutpoint_traces::Trace;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -81,6 +84,9 @@ pub struct CheckJson {
     pub reached: BTreeMap<String, u64>,
     /// Where the counterexample was written.
     pub trace_file: Option<String>,
+    /// If this is a part of a search, what it takes to put the parts together.
+    #[serde(default)]
+    pub part: Option<PartJson>,
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
@@ -90,6 +96,25 @@ pub struct CheckJson {
     /// The largest amount of memory that the process held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_rss_bytes: Option<u64>,
+}
+
+/// What it takes to put the parts of a search together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartJson {
+    /// Which part, as on the command line.
+    pub shard: String,
+    /// Stands for the way in which the search was split: 16 hexadecimal digits.
+    pub split: String,
+    /// Whether everything in this part was explored.
+    pub is_complete: bool,
+    /// The bounds besides that this is a part; empty without one.
+    pub bounds: String,
+    /// The crash cases judged, by fingerprint, with what each took.
+    pub cases: Ledger,
+    /// The fingerprints of the images that e2fsck judged.
+    pub images: Numbers,
+    /// The order of locks.
+    pub locks: GraphState,
 }
 
 /// What was asked of a check.
@@ -293,6 +318,7 @@ impl CheckJson {
                 .map(|(name, count)| (name.to_string(), *count))
                 .collect(),
             trace_file: trace_file.map(|path| path.display().to_string()),
+            part: report.part.as_ref().map(|part| PartJson::new(report, part)),
             wall_s: Some(report.wall_s),
             cpu_s: Some(report.cpu_s),
             peak_rss_bytes: Some(report.peak_rss_bytes),
@@ -306,6 +332,20 @@ impl CheckJson {
             cpu_s: None,
             peak_rss_bytes: None,
             ..self.clone()
+        }
+    }
+}
+
+impl PartJson {
+    fn new(report: &Report, part: &Part) -> PartJson {
+        PartJson {
+            shard: report.request.shard.to_string(),
+            split: format!("{:016x}", part.split),
+            is_complete: part.is_complete,
+            bounds: part.bounds.clone(),
+            cases: part.cases.clone(),
+            images: part.images.clone(),
+            locks: part.locks.clone(),
         }
     }
 }

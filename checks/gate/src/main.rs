@@ -14,6 +14,7 @@ mod check;
 mod differential;
 mod gate;
 mod list;
+mod merge;
 mod minimise;
 mod model;
 mod replay;
@@ -22,6 +23,7 @@ mod show;
 mod json;
 mod numbers;
 mod output;
+mod parts;
 mod spinner;
 mod suite;
 mod workspace;
@@ -56,6 +58,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args),
         Command::Differential(args) => differential::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Minimise(args) => minimise::run(&args),

@@ -3,11 +3,12 @@
 use cutpoint::crash::{CutMode, Tear};
 
 pub use cutpoint_suite::catalogue::Catalogue;
-pub use cutpoint_suite::check::check;
+pub use cutpoint_suite::check::check_from;
 pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;
-pub use cutpoint_suite::report::{Replayed, Report, Verdict};
+pub use cutpoint_suite::report::{Part, Replayed, Report, Verdict};
 pub use cutpoint_suite::request::{Design, Engine, Granularity, Request};
+pub use cutpoint_suite::resume::Resume;
 
 /// What the command line calls the ways to choose power cuts.
 pub const CUT_MODES: [(&str, CutMode); 3] = [
@@ -53,6 +54,7 @@ pub fn is_unfinished(report: &Report) -> bool {
     if is_systematic(request.engine) {
         let has_bound = request.engine == Engine::Loom
             || request.preemptions.is_some()
+            || report.part.as_ref().is_some_and(|part| part.is_complete)
             || request.crash == CutMode::Off;
         let covered = report.preemptions_covered;
         let bound_missed = request.engine == Engine::Dpor

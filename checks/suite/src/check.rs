@@ -7,21 +7,24 @@ use crate::on_std::recovery::Judge;
 use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
-use crate::report::{External, Progress, Report, Verdict};
+use crate::report::{External, Part, Progress, Report, Verdict};
 use crate::request::{Design, Engine, Granularity, Request, RequestError};
+use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
 use crate::{on_loom, on_shuttle, on_std};
 use cutpoint::crash::{
-    CrashChecker, CrashFailure, CrashFinding, CrashOptions, Cut, CutMode, LazyDisk, MemoryBase,
-    Observations, Recover,
+    CrashChecker, CrashFailure, CrashFinding, CrashOptions, CrashState, Cut, CutMode, LazyDisk,
+    MemoryBase, Observations, Recover,
 };
 use cutpoint::explore::bounded::Bounds;
 use cutpoint::explore::random::Method;
-use cutpoint::explore::{self, Execution, Explored, Options, Outcome, StoppedBy};
-use cutpoint::lockgraph::LockGraph;
+use cutpoint::explore::{self, Execution, Explored, Options, Outcome, SearchState, StoppedBy};
+use cutpoint::lockgraph::{GraphState, LockGraph};
+use cutpoint::state::{Numbers, intern};
 use cutpoint::verdict::within_preemptions;
 use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -42,14 +45,32 @@ pub fn check(
     request: &Request,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, RequestError> {
+    check_from(request, None, progress)
+}
+
+/// Runs a check from where an earlier process left it, if it did, and keeps its state.
+///
+/// # Errors
+/// [`RequestError`], also if the state is damaged or that of another check.
+pub fn check_from(
+    request: &Request,
+    resume: Option<&Resume>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, RequestError> {
     let usage = Usage::start();
     refuse_unsupported(request)?;
+    if resume.is_some() && request.engine != Engine::Dpor {
+        return Err(RequestError::Unsupported(format!(
+            "the {} engine has no state to resume from; --resume needs --engine dpor",
+            request.engine
+        )));
+    }
     let mut session = Session::new(request)?;
     if let Err(why) = session.control(request) {
         session.broken = Some(why);
         return Ok(session.report(request, nothing_explored(), usage));
     }
-    let explored = session.explore(request, progress)?;
+    let explored = session.explore(request, resume, progress)?;
     Ok(session.report(request, explored, usage))
 }
 
@@ -76,7 +97,26 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
             request.engine
         ));
     }
+    if !request.shard.is_whole() && request.engine != Engine::Dpor {
+        return unsupported(format!(
+            "the search of the {} engine can not be split; --shard needs --engine dpor",
+            request.engine
+        ));
+    }
     Ok(())
+}
+
+/// What a check remembers from one execution to the next.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionState {
+    crash: CrashState,
+    images: Numbers,
+    judged: u64,
+    cached: u64,
+    unjudged: Unjudged,
+    reached: BTreeMap<String, u64>,
+    locks: GraphState,
+    lock_cycle: Option<Box<Trace>>,
 }
 
 /// What a check gathers while it runs.
@@ -91,6 +131,7 @@ pub(crate) struct Session {
     reached: BTreeMap<&'static str, u64>,
     locks: LockGraph,
     lock_cycle: Option<Box<Trace>>,
+    split: u64,
 }
 
 impl Session {
@@ -110,6 +151,10 @@ impl Session {
             recovery_crashes: request.recovery_crashes,
             ..CrashOptions::default()
         };
+        let mut checker = CrashChecker::new(options, memory);
+        if !request.shard.is_whole() {
+            checker.keep_ledger();
+        }
         Ok(Session {
             recovery: Recovery {
                 judge,
@@ -117,13 +162,14 @@ impl Session {
                 unjudged: RefCell::default(),
             },
             base,
-            checker: CrashChecker::new(options, memory),
+            checker,
             crash: None,
             preemptions: None,
             broken: None,
             reached: BTreeMap::new(),
             locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
             lock_cycle: None,
+            split: 0,
         })
     }
 
@@ -181,11 +227,42 @@ impl Session {
         (&self.checker, &self.recovery, &self.base)
     }
 
+    /// What is remembered, between two executions.
+    pub(crate) fn state(&self) -> SessionState {
+        let reached = self.reached.iter();
+        SessionState {
+            crash: self.checker.state(),
+            images: self.recovery.e2fsck.clean(),
+            judged: self.recovery.e2fsck.judged(),
+            cached: self.recovery.e2fsck.cached(),
+            unjudged: self.recovery.unjudged.borrow().clone(),
+            reached: reached.map(|(name, n)| (name.to_string(), *n)).collect(),
+            locks: self.locks.state(),
+            lock_cycle: self.lock_cycle.clone(),
+        }
+    }
+
+    /// Remembers what another process did.
+    pub(crate) fn restore(&mut self, state: SessionState) {
+        let reached = state.reached.into_iter();
+        self.checker.restore(state.crash);
+        let e2fsck = &self.recovery.e2fsck;
+        e2fsck.restore(state.images, state.judged, state.cached);
+        self.recovery.unjudged = RefCell::new(state.unjudged);
+        self.reached = reached.map(|(name, n)| (intern(&name), n)).collect();
+        self.locks.absorb(state.locks);
+        self.lock_cycle = state.lock_cycle;
+    }
+
     fn explore(
         &mut self,
         request: &Request,
+        resume: Option<&Resume>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Explored, RequestError> {
+        if request.engine == Engine::Dpor {
+            return self.explore_kept(request, resume, progress);
+        }
         let unknown = || RequestError::UnknownScenario {
             name: request.scenario.clone(),
         };
@@ -223,8 +300,7 @@ impl Session {
                 depth: PCT_DEPTH,
             },
             Engine::Urw => Method::Urw { seed },
-            Engine::Dfs => Method::DepthFirst,
-            _ => return Ok(explore::dpor::explore(&options, body, &mut observe)),
+            _ => Method::DepthFirst,
         };
         Ok(explore::random::explore(
             method,
@@ -232,6 +308,49 @@ impl Session {
             body,
             &mut observe,
         ))
+    }
+
+    /// Explores by DPOR, whose search may be split and left.
+    fn explore_kept(
+        &mut self,
+        request: &Request,
+        resume: Option<&Resume>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Explored, RequestError> {
+        let body = on_shuttle::runtime::body(&request.scenario, request.variant.as_deref());
+        let body = body.ok_or_else(|| RequestError::UnknownScenario {
+            name: request.scenario.clone(),
+        })?;
+        let opened = resume.map(|resume| Keeper::open(resume, request, self));
+        let (mut keeper, start) = match opened.transpose()? {
+            Some((keeper, start)) => (Some(keeper), start),
+            None => (None, None),
+        };
+        let session = RefCell::new(self);
+        let mut observe = |execution: &Execution<'_>| {
+            let mut session = session.borrow_mut();
+            let recoveries = session.checker.stats().recoveries_run;
+            progress(Progress {
+                executions: execution.number,
+                recoveries,
+            });
+            session.observe(request, execution)
+        };
+        let mut keep = |search: &dyn Fn() -> SearchState, is_last: bool| {
+            let mut session = session.borrow_mut();
+            if is_last {
+                session.split = search().split();
+            }
+            if let Some(keeper) = &mut keeper {
+                keeper.keep(&session, search, is_last);
+            }
+        };
+        let options = options(request);
+        let explored = explore::dpor::explore_kept(start, &options, body, &mut observe, &mut keep);
+        explored.map_err(|what| match &keeper {
+            Some(keeper) => keeper.refuse(what),
+            None => RequestError::Unsupported(what),
+        })
     }
 
     /// Looks at one execution: what it reached, and every power cut of it that is new.
@@ -296,9 +415,10 @@ impl Session {
     }
 
     fn report(mut self, request: &Request, explored: Explored, usage: Usage) -> Report {
-        let verdict = self
-            .failure(request, &explored)
-            .unwrap_or_else(|| holds(request, &explored, self.checker.stats().cases_bounded));
+        let failure = self.failure(request, &explored);
+        let bounds = bounds(request, &explored, self.checker.stats().cases_bounded);
+        let part = self.part(request, &explored, &bounds, failure.is_none());
+        let verdict = failure.unwrap_or_else(|| holds(request, bounds));
         let crash = self.checker.stats().clone();
         let mut reached = self.reached;
         for (name, count) in crash.observations.iter() {
@@ -326,6 +446,7 @@ impl Session {
             lock_classes: self.locks.locks().count() as u64,
             lock_edges: self.locks.edges().count() as u64,
             lock_graph,
+            part,
             wall_s: used.wall_s,
             cpu_s: used.cpu_s,
             peak_rss_bytes: used.peak_rss_bytes,
@@ -347,6 +468,27 @@ fn nothing_explored() -> Explored {
     }
 }
 
+impl Session {
+    /// What it takes to put this part together with the others.
+    fn part(
+        &self,
+        request: &Request,
+        explored: &Explored,
+        bounds: &[String],
+        holds: bool,
+    ) -> Option<Part> {
+        let part = Part {
+            split: self.split,
+            is_complete: holds && explored.complete,
+            bounds: bounds.join("; "),
+            cases: self.checker.ledger().cloned().unwrap_or_default(),
+            images: self.recovery.e2fsck.clean(),
+            locks: self.locks.state(),
+        };
+        (!request.shard.is_whole()).then_some(part)
+    }
+}
+
 /// The explorer's options for a request.
 pub(crate) fn options(request: &Request) -> Options {
     Options {
@@ -358,12 +500,24 @@ pub(crate) fn options(request: &Request) -> Options {
         },
         stack_size: 1 << 18,
         count_traces: true,
+        shard: request.shard,
         ..Options::default()
     }
 }
 
 /// The verdict where nothing is violated.
-fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict {
+fn holds(request: &Request, mut bounds: Vec<String>) -> Verdict {
+    if !request.shard.is_whole() {
+        bounds.push(format!("part {} of the search", request.shard));
+    }
+    match bounds.is_empty() {
+        true => Verdict::Exhausted,
+        false => Verdict::WithinBounds(bounds.join("; ")),
+    }
+}
+
+/// What was left out, in words, besides that this may be a part.
+fn bounds(request: &Request, explored: &Explored, cases_bounded: u64) -> Vec<String> {
     let mut bounds = Vec::new();
     if request.engine == Engine::Loom {
         let preemptions = request.preemptions.unwrap_or(LOOM_PREEMPTIONS);
@@ -392,10 +546,7 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
     if cases_bounded > 0 {
         bounds.push(format!("{cases_bounded} crash cases explored in part"));
     }
-    match bounds.is_empty() {
-        true => Verdict::Exhausted,
-        false => Verdict::WithinBounds(bounds.join("; ")),
-    }
+    bounds
 }
 
 /// Recovery under the protocol variant of the execution, and its oracles.
@@ -406,7 +557,7 @@ pub(crate) struct Recovery {
 }
 
 /// Images that the external judge could not judge.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Unjudged {
     count: u64,
     why: Option<String>,

@@ -1,6 +1,7 @@
 //! What to check, as asked for by a person or a program.
 
 use cutpoint::crash::{CutMode, Tear};
+use cutpoint::explore::Shard;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub struct Request {
     pub tear: Tear,
     /// How often recovery itself is cut off.
     pub recovery_crashes: u32,
+    /// Which part of the search.
+    pub shard: Shard,
 }
 
 impl Request {
@@ -51,6 +54,7 @@ impl Request {
             crash: CutMode::Frontier,
             tear: Tear::Block,
             recovery_crashes: 1,
+            shard: Shard::WHOLE,
         }
     }
 }

@@ -10,7 +10,9 @@ use super::frontier::{Cut, CutMode, LogError, Persistence};
 use super::images::{Stopped, explore_images};
 use super::lazy::{Kept, LazyDisk};
 use super::memory::{Fingerprint, Memory};
+use super::state::{CaseCounts, Ledger};
 use cutpoint_event::{Event, Log};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -112,9 +114,10 @@ pub struct CrashFinding {
 }
 
 /// Named things that a recovery did, to show that checks are not vacuous.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Observations {
-    counts: BTreeMap<&'static str, u64>,
+    pub(super) counts: BTreeMap<&'static str, u64>,
 }
 
 impl Observations {
@@ -133,7 +136,7 @@ impl Observations {
         self.counts.iter().map(|(name, count)| (*name, *count))
     }
 
-    fn add(&mut self, other: &Observations) {
+    pub(super) fn add(&mut self, other: &Observations) {
         for (name, count) in other.iter() {
             *self.counts.entry(name).or_default() += count;
         }
@@ -141,7 +144,7 @@ impl Observations {
 }
 
 /// What was explored so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrashStats {
     /// Cuts visited, those of recoveries included.
     pub crash_frontiers: u64,
@@ -217,10 +220,13 @@ impl From<LogError> for CrashFailure {
 pub struct CrashChecker {
     options: CrashOptions,
     ground: Ground,
-    memory: Memory,
-    controls: Memory,
-    is_base_controlled: bool,
-    stats: CrashStats,
+    pub(super) memory: Memory,
+    pub(super) controls: Memory,
+    pub(super) is_base_controlled: bool,
+    pub(super) stats: CrashStats,
+    pub(super) ledger: Option<Ledger>,
+    /// The counts of the case that is judged, and of those that led to it.
+    open: Vec<CaseCounts>,
 }
 
 /// A crash case on its way through the checker.
@@ -252,6 +258,8 @@ impl CrashChecker {
             controls: Memory::new(options.memory_entries_max),
             is_base_controlled: false,
             stats: CrashStats::default(),
+            ledger: None,
+            open: Vec::new(),
         }
     }
 
@@ -395,6 +403,9 @@ impl CrashChecker {
         recover: &R,
     ) -> Result<(), CrashFailure> {
         self.stats.crash_frontiers += 1;
+        if let Some(outer) = self.open.last_mut() {
+            outer.cuts += 1;
+        }
         let depth = crashes.len() as u32;
         let mut fingerprint = Fingerprint::new();
         fingerprint.write_u128(visit.case.fingerprint());
@@ -407,6 +418,10 @@ impl CrashChecker {
         self.stats.crash_cases += 1;
         let states = &mut self.stats.crash_states_covered;
         *states = states.saturating_add(visit.case.states());
+        self.open.push(CaseCounts {
+            states: visit.case.states(),
+            ..CaseCounts::default()
+        });
         let runs_max = self.options.recoveries_per_case_max;
         let explored = explore_images(&visit.case, runs_max, |disk| {
             self.stats.recoveries_run += 1;
@@ -415,14 +430,24 @@ impl CrashChecker {
                 CrashFailure::Violated(violation(finding, visit, disk, crashes))
             })?;
             self.stats.observations.add(&observations);
+            if let Some(counts) = self.open.last_mut() {
+                counts.recoveries += 1;
+                counts.observations.add(&observations);
+            }
             if depth < self.options.recovery_crashes {
                 self.crash_recovery(visit, disk, crashes, recover)?;
             }
             Ok(())
         });
+        let counts = self.open.pop();
         match explored {
             Ok(explored) => {
-                self.stats.cases_bounded += u64::from(is_bounded || !explored.is_complete);
+                let is_bounded = is_bounded || !explored.is_complete;
+                self.stats.cases_bounded += u64::from(is_bounded);
+                if let (Some(ledger), Some(mut counts)) = (&mut self.ledger, counts) {
+                    counts.is_bounded = is_bounded;
+                    ledger.0.insert(fingerprint.value(), counts);
+                }
                 Ok(())
             }
             Err(Stopped::Error(failure)) => Err(failure),

@@ -99,6 +99,7 @@ pub mod memory;
 pub mod check;
 
 pub mod minimal;
+pub mod state;
 
 #[cfg(test)]
 mod tests;
@@ -112,3 +113,4 @@ pub use frontier::{Cut, CutMode, LogError, Persistence, WriteRecord};
 pub use images::{Explored, Stopped, explore_images};
 pub use lazy::{DiskError, Kept, LazyDisk, UnitCandidates};
 pub use memory::{Fingerprint, Memory};
+pub use state::{CaseCounts, CrashState, Ledger};

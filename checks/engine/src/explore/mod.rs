@@ -27,7 +27,12 @@ pub mod random;
 pub mod replay;
 
 mod drive;
+mod kept;
+mod shard;
 mod turns;
+
+pub use kept::{Keep, SearchState};
+pub use shard::{Shard, ShardError};
 
 use cutpoint_event::pending::Granularity;
 use cutpoint_event::{Finding, Log, TaskId};
@@ -53,6 +58,8 @@ pub struct Options {
     /// Whether to count distinct traces by their hashes, at 16 bytes each, where the strategy does
     /// not know the number otherwise.
     pub count_traces: bool,
+    /// Which part of the search to make. [`dpor`] alone can be split; the others make all of it.
+    pub shard: Shard,
 }
 
 impl Default for Options {
@@ -65,6 +72,7 @@ impl Default for Options {
             stack_size: 0x1_0000,
             past_findings: false,
             count_traces: false,
+            shard: Shard::WHOLE,
         }
     }
 }

@@ -16,6 +16,9 @@ use std::fmt::Write;
 /// Stands for everything that plain shuttle types do.
 static PLAIN: Class = Class::unranked("plain shuttle operation");
 
+/// What makes a scenario impossible to enumerate.
+pub(super) const DRAWS_RANDOM: &str = "the scenario draws random numbers from shuttle";
+
 /// How many switches an abandoned execution may take to unwind: enough for every task to reach its
 /// next operation, and a bound for tasks that never announce one.
 const UNWINDING_STEPS: u32 = 2_000;
@@ -84,6 +87,17 @@ pub(super) trait Policy: 'static {
         let _ = moves;
     }
 
+    /// The state to go on from, with the next execution prepared, if the strategy has such a thing.
+    fn save(&self) -> Option<super::dpor::PathState> {
+        None
+    }
+
+    /// Whether the execution that is over, and was not given up, is to be left to another part of
+    /// the search. Asked once.
+    fn is_elsewhere(&mut self) -> bool {
+        false
+    }
+
     /// An execution that was not given up is over; this is what it did.
     fn completed(&mut self, log: &Log) {
         let _ = log;
@@ -140,6 +154,12 @@ impl<P: Policy> Turns<P> {
 
     /// Prepares the next execution. `false` if there is none.
     pub(super) fn begin(&mut self) -> bool {
+        self.clear();
+        self.policy.begin()
+    }
+
+    /// Forgets the execution before.
+    pub(super) fn clear(&mut self) {
         self.schedule.clear();
         self.steps = 0;
         self.preemptions = 0;
@@ -152,7 +172,6 @@ impl<P: Policy> Turns<P> {
         self.unwinding = 0;
         self.noise = 0;
         main_ended(false);
-        self.policy.begin()
     }
 
     /// Collects the moves. Answers a task that needs no decision, if there is one.
@@ -327,7 +346,7 @@ impl<P: Policy> Scheduler for Turns<P> {
             }
             None => self.policy.data().unwrap_or_else(|| {
                 // Random data has no number of alternatives that one could enumerate.
-                self.unsupported = Some("the scenario draws random numbers from shuttle");
+                self.unsupported = Some(DRAWS_RANDOM);
                 self.noise = self.noise.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 self.noise.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 7
             }),

@@ -39,20 +39,24 @@
 mod cycle;
 mod dot;
 mod holds;
+mod state;
 
 #[cfg(test)]
 mod tests;
 
 pub use cycle::Cycle;
 pub use holds::Mode;
+pub use state::GraphState;
 
 use cutpoint_event::{Key, Log, ObjectId, ObjectName};
 use holds::{Kind, Sweep, Wait};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A node: a class of locks, or one lock where its class alone says too little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "state::LockState")]
 pub struct Lock {
     /// The class's name.
     pub class: &'static str,
@@ -110,7 +114,7 @@ impl fmt::Display for Lock {
 }
 
 /// An edge: somebody waited for one lock while holding another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// The lock held.
     pub held: Lock,
@@ -123,7 +127,7 @@ pub struct Edge {
 }
 
 /// The execution that shows an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
     /// The number of the execution.
     pub execution: u64,
@@ -138,6 +142,7 @@ pub struct Witness {
     /// The event that ended the wait.
     pub at: usize,
     /// The locks that the task held then, this one included, that exclude others.
+    #[serde(with = "state::pairs")]
     locks: BTreeMap<Lock, Mode>,
 }
 

@@ -86,6 +86,28 @@ fn opposite_orders_that_never_meet_are_a_cycle_with_both_witnesses() {
 }
 
 #[test]
+fn a_cycle_may_show_only_when_graphs_are_put_together() {
+    let order = |is_first: bool| {
+        graph(false, move || {
+            let (a, b) = (mutex(&A, Key::Two(1, 2)), mutex(&B, Key::One(7)));
+            let (c, d) = if is_first { (a, b) } else { (b, a) };
+            spawn("a task", move || both(&c, &d)).join();
+        })
+    };
+    let (first, second) = (order(true), order(false));
+    assert!(first.cycles().is_empty() && second.cycles().is_empty());
+    let mut whole = LockGraph::new();
+    for part in [first, second] {
+        let text = serde_json::to_string(&part.state()).unwrap();
+        whole.absorb(serde_json::from_str(&text).unwrap());
+    }
+    assert_eq!(whole.cycles().len(), 1);
+    let before = whole.state();
+    whole.absorb(before.clone());
+    assert_eq!(whole.state(), before, "nothing new");
+}
+
+#[test]
 fn opposite_orders_under_one_lock_are_no_cycle() {
     let graph = graph(false, || {
         let gate = mutex(&GATE_LOCK, Key::Only);

@@ -6,14 +6,13 @@ use crate::exit::Failure;
 use crate::model::SPECS;
 use crate::replay::CORRECT;
 use crate::suite::{Catalogue, Engine, Request};
+use cutpoint::explore::Shard;
 use cutpoint_traces::Trace;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// How much to check.
@@ -68,37 +67,6 @@ impl Profile {
             executions: Some(executions),
             ..request
         }
-    }
-}
-
-/// One part of the jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which part, from 1.
-    index: usize,
-    /// Out of how many.
-    of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Shard, String> {
-        let numbers = text.split_once('/').and_then(|(index, of)| {
-            let index = index.parse().ok()?;
-            Some(Shard {
-                index,
-                of: of.parse().ok()?,
-            })
-        });
-        let valid = numbers.filter(|shard| (1..=shard.of).contains(&shard.index));
-        valid.ok_or_else(|| "not of the form I/N with I from 1 to N".into())
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.index, self.of)
     }
 }
 
@@ -160,6 +128,33 @@ pub struct Job {
 }
 
 impl Job {
+    /// The part of this job that a shard has, if the job is a search that visits everything. A
+    /// search for a violation ends when it has one, so it is better left whole.
+    pub fn split(&self, shard: Shard) -> Option<Job> {
+        match (&self.task, &self.expect) {
+            (Task::Check(request), Expect::Exhausted { .. }) => Some(Job {
+                name: self.name.clone(),
+                task: Task::Check(Box::new(Request {
+                    shard,
+                    ..(**request).clone()
+                })),
+                // What must be reached need not be reached in every part.
+                expect: Expect::Holds,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a part of a job.
+    pub fn is_part(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if !request.shard.is_whole())
+    }
+
+    /// Whether it can be gone on with when it was interrupted.
+    pub fn is_resumable(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if request.engine == Engine::Dpor)
+    }
+
     /// The arguments that make this program do the job.
     pub fn args(&self) -> Vec<OsString> {
         match &self.task {
@@ -221,14 +216,21 @@ impl Plan {
         })
     }
 
-    /// The jobs of a shard.
-    pub fn part(&self, shard: Option<Shard>) -> Vec<&Job> {
-        let is_in = |index: usize| shard.is_none_or(|shard| index % shard.of == shard.index - 1);
-        let numbered = self.jobs.iter().enumerate();
-        numbered
-            .filter(|(index, _)| is_in(*index))
-            .map(|(_, job)| job)
-            .collect()
+    /// The jobs of a shard: its part of every search that can be split, and its share of the other
+    /// jobs.
+    pub fn part(&self, shard: Option<Shard>) -> Vec<Job> {
+        let Some(shard) = shard.filter(|shard| !shard.is_whole()) else {
+            return self.jobs.clone();
+        };
+        let mut whole_jobs = 0;
+        let mut part = |job: &Job| match job.split(shard) {
+            Some(part) => Some(part),
+            None => {
+                whole_jobs += 1;
+                shard.owns(whole_jobs - 1).then(|| job.clone())
+            }
+        };
+        self.jobs.iter().filter_map(&mut part).collect()
     }
 }
 
@@ -351,17 +353,25 @@ mod tests {
         let plan = plan(Path::new("/nonexistent"));
         let shard = |text: &str| plan.part(Some(text.parse().unwrap()));
         let parts = [shard("1/3"), shard("2/3"), shard("3/3")];
-        let mut names: Vec<_> = parts.iter().flatten().map(|job| &job.name).collect();
-        let mut all: Vec<_> = plan.jobs.iter().map(|job| &job.name).collect();
-        names.sort();
-        all.sort();
-        assert_eq!(names, all);
+        let names = |is_part: bool| {
+            let jobs = parts.iter().flatten();
+            let jobs = jobs.filter(|job| job.is_part() == is_part);
+            let mut names: Vec<_> = jobs.map(|job| job.name.as_str()).collect();
+            names.sort();
+            names
+        };
+        let mut whole: Vec<_> = plan.jobs.iter().map(|job| job.name.as_str()).collect();
+        whole.sort();
+        let split: Vec<_> = whole
+            .extract_if(.., |name| name.ends_with("/correct/dpor"))
+            .collect();
+        assert_eq!(names(false), whole);
+        let three_times: Vec<_> = split.iter().flat_map(|name| [*name; 3]).collect();
+        assert_eq!(names(true), three_times);
         let sizes = parts.map(|part| part.len());
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
-        assert!(shard("99/99").is_empty());
-        for text in ["0/3", "4/3", "1", "1/0", "-1/2", "a/b", ""] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
+        assert_eq!(shard("999/999").len(), split.len());
+        assert_eq!(shard("1/1").len(), plan.jobs.len());
     }
 
     #[test]

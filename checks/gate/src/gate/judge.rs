@@ -154,6 +154,7 @@ pub mod tests {
             lock_classes: 2,
             lock_edges: 1,
             lock_graph: String::new(),
+            part: None,
             wall_s: 0.5,
             cpu_s: 0.5,
             peak_rss_bytes: 1,

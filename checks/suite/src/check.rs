@@ -1,5 +1,8 @@
 //! Running a check: an explorer over a scenario, and the crash engine over every execution.
 
+mod control;
+mod kept;
+
 use crate::catalogue::Catalogue;
 use crate::e2fsck::E2fsck;
 use crate::on_shuttle::extfs::lock::class;
@@ -13,14 +16,13 @@ use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
 use crate::{on_loom, on_shuttle, on_std};
 use cutpoint::crash::{
-    CrashChecker, CrashFailure, CrashFinding, CrashOptions, CrashState, Cut, CutMode, LazyDisk,
-    MemoryBase, Observations, Recover,
+    CrashChecker, CrashFailure, CrashFinding, CrashOptions, Cut, CutMode, LazyDisk, MemoryBase,
+    Observations, Recover,
 };
 use cutpoint::explore::bounded::Bounds;
 use cutpoint::explore::random::Method;
 use cutpoint::explore::{self, Execution, Explored, Options, Outcome, SearchState, StoppedBy};
-use cutpoint::lockgraph::{GraphState, LockGraph};
-use cutpoint::state::{Numbers, intern};
+use cutpoint::lockgraph::LockGraph;
 use cutpoint::verdict::within_preemptions;
 use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
@@ -65,6 +67,10 @@ pub fn check_from(
             request.engine
         )));
     }
+    if request.preemptions.is_some() && (resume.is_some() || !request.shard.is_whole()) {
+        let text = "a search bounded by --preemptions takes neither --shard nor --resume";
+        return Err(RequestError::Unsupported(text.into()));
+    }
     let mut session = Session::new(request)?;
     if let Err(why) = session.control(request) {
         session.broken = Some(why);
@@ -104,19 +110,6 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
         ));
     }
     Ok(())
-}
-
-/// What a check remembers from one execution to the next.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SessionState {
-    crash: CrashState,
-    images: Numbers,
-    judged: u64,
-    cached: u64,
-    unjudged: Unjudged,
-    reached: BTreeMap<String, u64>,
-    locks: GraphState,
-    lock_cycle: Option<Box<Trace>>,
 }
 
 /// What a check gathers while it runs.
@@ -173,45 +166,6 @@ impl Session {
         })
     }
 
-    /// Controls the recovery and the oracles by one execution of the correct protocol, which must
-    /// be judged sound with nothing lost, and not with everything lost. Only for a variant: for the
-    /// correct protocol itself it would be circular, and could hide what is wrong with it.
-    fn control(&mut self, request: &Request) -> Result<(), String> {
-        if request.variant.is_none() || request.crash == CutMode::Off {
-            return Ok(());
-        }
-        match on_std::recovery::judge(None) {
-            Some(judge) => self.control_by(request, judge),
-            None => Err("there is no correct protocol to control by".into()),
-        }
-    }
-
-    fn control_by(&mut self, request: &Request, judge: Judge) -> Result<(), String> {
-        let recovery = Recovery {
-            judge,
-            e2fsck: E2fsck::find(self.base.block_size),
-            unjudged: RefCell::default(),
-        };
-        let body = on_shuttle::runtime::body(&request.scenario, None);
-        let body = body.ok_or("there is no correct protocol to run")?;
-        let options = Options {
-            executions: Some(1),
-            ..options(request)
-        };
-        let mut result = Err("the correct protocol does not run".into());
-        explore::dpor::explore(&options, body, &mut |execution| {
-            result = match execution.outcome {
-                Outcome::Finished => {
-                    let controlled = self.checker.control_by(execution.log, &recovery);
-                    controlled.map_err(|failure| failure.to_string())
-                }
-                _ => Err("the correct protocol does not end well".into()),
-            };
-            ControlFlow::Break(())
-        });
-        result
-    }
-
     /// Forgets everything but what external judges said.
     pub(crate) fn begin_again(&mut self) {
         self.checker = self.checker.anew(*self.checker.options());
@@ -227,40 +181,13 @@ impl Session {
         (&self.checker, &self.recovery, &self.base)
     }
 
-    /// What is remembered, between two executions.
-    pub(crate) fn state(&self) -> SessionState {
-        let reached = self.reached.iter();
-        SessionState {
-            crash: self.checker.state(),
-            images: self.recovery.e2fsck.clean(),
-            judged: self.recovery.e2fsck.judged(),
-            cached: self.recovery.e2fsck.cached(),
-            unjudged: self.recovery.unjudged.borrow().clone(),
-            reached: reached.map(|(name, n)| (name.to_string(), *n)).collect(),
-            locks: self.locks.state(),
-            lock_cycle: self.lock_cycle.clone(),
-        }
-    }
-
-    /// Remembers what another process did.
-    pub(crate) fn restore(&mut self, state: SessionState) {
-        let reached = state.reached.into_iter();
-        self.checker.restore(state.crash);
-        let e2fsck = &self.recovery.e2fsck;
-        e2fsck.restore(state.images, state.judged, state.cached);
-        self.recovery.unjudged = RefCell::new(state.unjudged);
-        self.reached = reached.map(|(name, n)| (intern(&name), n)).collect();
-        self.locks.absorb(state.locks);
-        self.lock_cycle = state.lock_cycle;
-    }
-
     fn explore(
         &mut self,
         request: &Request,
         resume: Option<&Resume>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Explored, RequestError> {
-        if request.engine == Engine::Dpor {
+        if request.engine == Engine::Dpor && request.preemptions.is_none() {
             return self.explore_kept(request, resume, progress);
         }
         let unknown = || RequestError::UnknownScenario {
@@ -593,50 +520,6 @@ impl Recover for Recovery {
         match judge(disk, promises, &E2fsck::find(disk.block_size())) {
             Ok(_) => Ok(()),
             Err(finding) => Err(finding.to_string()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn controlled_by(judge: Judge) -> Result<(), String> {
-        let request = Request::new("writeback_vs_truncate", Some("wb_lookup_unlocked"));
-        let mut session = Session::new(&request).expect("there is such a variant");
-        let result = session.control_by(&request, judge);
-        assert_eq!(
-            session.checker.stats().recoveries_run,
-            0,
-            "nobody is accused"
-        );
-        result
-    }
-
-    #[test]
-    fn the_correct_protocol_controls_the_harness() {
-        let correct = on_std::recovery::judge(None).expect("the correct protocol");
-        assert_eq!(controlled_by(correct), Ok(()));
-    }
-
-    #[test]
-    fn broken_oracles_are_told_by_the_control() {
-        let accepts: Judge = |_, _, _| Ok((Observations::default(), None));
-        let refuses: Judge = |_, _, _| {
-            Err(CrashFinding {
-                invariant: "I20",
-                expected: "what is never there".into(),
-                observed: "what there is".into(),
-            })
-        };
-        let panics: Judge = |disk, _, _| panic!("{} blocks are too many", disk.blocks());
-        for (judge, words) in [
-            (accepts, "the oracle accepts the base image"),
-            (refuses, "fails although nothing is lost: I20"),
-            (panics, "blocks are too many"),
-        ] {
-            let why = controlled_by(judge).expect_err("it is broken");
-            assert!(why.contains(words), "{why}");
         }
     }
 }

@@ -309,7 +309,7 @@ fn crowded() -> impl Fn() + Send + Sync + 'static {
         let count = Arc::new(AtomicU32::new(0));
         let bystander = part("bystander").then(|| {
             let count = count.clone();
-            spawn("bystander", move || drop(count.load(SeqCst)))
+            spawn("bystander", move || _ = count.load(SeqCst))
         });
         let theirs = count.clone();
         let task = spawn("other", move || torn(&theirs));

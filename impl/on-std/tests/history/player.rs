@@ -2,6 +2,7 @@
 
 use super::model::{self, Model};
 use super::op::{FILES, Op};
+use extfs_std::design::Design;
 use extfs_std::device::Device;
 use extfs_std::error::FsError;
 use extfs_std::fallocate::{self, SizeMode};
@@ -25,10 +26,20 @@ const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 pub struct Player<D: Device, P: Protocol = Correct> {
     device: Arc<D>,
     options: MountOptions,
+    /// Whether every remount changes the design.
+    alternates: bool,
     fs: Filesystem<D, P>,
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
+}
+
+/// The other design.
+pub fn other(design: Design) -> Design {
+    match design {
+        Design::Im => Design::Bh,
+        Design::Bh => Design::Im,
+    }
 }
 
 /// The name of a file.
@@ -52,12 +63,19 @@ impl<D: Device, P: Protocol> Player<D, P> {
         let mut player = Player {
             device,
             options,
+            alternates: false,
             fs,
             open,
             model,
         };
         player.open_files()?;
         Ok(player)
+    }
+
+    /// From here on every remount changes the design: what one has left, the other finds.
+    pub fn alternating(mut self) -> Player<D, P> {
+        self.alternates = true;
+        self
     }
 
     /// Plays operation number `index` on both, and compares sizes and invariants.
@@ -217,6 +235,9 @@ impl<D: Device, P: Protocol> Player<D, P> {
 
     fn mount_again(&mut self) -> Result<(), String> {
         self.open = Default::default();
+        if self.alternates {
+            self.options.design = other(self.options.design);
+        }
         let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
             .map_err(|error| format!("mounting again fails: {error}"))?;
         self.fs = fs;

@@ -63,9 +63,7 @@ fn check(
     log::start();
     let outcome = Player::mount(device.clone(), options, Model::default()).and_then(
         |mut player: Player<_>| {
-            if designs == Designs::Alternating {
-                player = player.alternating();
-            }
+            player.alternates = designs == Designs::Alternating;
             ops.iter()
                 .enumerate()
                 .try_for_each(|(index, op)| player.play(index, op))?;

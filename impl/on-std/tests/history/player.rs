@@ -26,12 +26,12 @@ const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 pub struct Player<D: Device, P: Protocol = Correct> {
     device: Arc<D>,
     options: MountOptions,
-    /// Whether every remount changes the design.
-    alternates: bool,
     fs: Filesystem<D, P>,
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
+    /// Whether every remount changes the design: then what one has left, the other finds.
+    pub alternates: bool,
 }
 
 /// The other design.
@@ -63,19 +63,13 @@ impl<D: Device, P: Protocol> Player<D, P> {
         let mut player = Player {
             device,
             options,
-            alternates: false,
             fs,
             open,
             model,
+            alternates: false,
         };
         player.open_files()?;
         Ok(player)
-    }
-
-    /// From here on every remount changes the design: what one has left, the other finds.
-    pub fn alternating(mut self) -> Player<D, P> {
-        self.alternates = true;
-        self
     }
 
     /// Plays operation number `index` on both, and compares sizes and invariants.

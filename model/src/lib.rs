@@ -14,6 +14,7 @@
 //! - [`readable`]: states for people.
 //! - [`check`](mod@check): running the checker, and the shortest counterexample.
 //! - [`writeback_truncate`]: writeback against truncate, through crash and recovery.
+//! - [`lock_order`]: what is taken and waited for under what.
 //! - [`journal`]: commit, checkpoint, revoke, and recovery with power cuts inside it.
 //!
 //! A new race is one more module beside `writeback_truncate`. It adds its rules to
@@ -34,3 +35,5 @@ pub mod check;
 pub mod writeback_truncate;
 
 pub mod journal;
+
+pub mod lock_order;

@@ -28,6 +28,12 @@ pub enum Actor {
     Reader,
     /// Memory reclaim.
     Reclaim,
+    /// A task that changes the address space.
+    Mapper,
+    /// A task that allocates, and forces a commit for lack of space.
+    Fallocate,
+    /// The worker that completes direct I/O.
+    DirectWorker,
     /// A task that changes metadata through handles.
     Updater,
     /// The completion worker.
@@ -54,6 +60,9 @@ impl fmt::Display for Actor {
             Self::Fault => "fault",
             Self::Reader => "reader",
             Self::Reclaim => "reclaim",
+            Self::Mapper => "mapper",
+            Self::Fallocate => "fallocate",
+            Self::DirectWorker => "direct worker",
             Self::Updater => "updater",
             Self::Worker => "worker",
             Self::Device => "device",
@@ -188,6 +197,18 @@ steps! {
     TruncateFailedWrite "truncate failed write" ["truncate failed write", "remove extents"],
     /// A call that promised durability returns.
     Acknowledge "return from O_SYNC write" [],
+    /// Take a lock exclusively.
+    Lock "lock" [],
+    /// Take a lock shared.
+    LockForReading "lock shared" [],
+    /// Join the running transaction with credits that were reserved earlier.
+    StartReservedHandle "reserved handle start" ["handle start"],
+    /// Wait until the commit has finished.
+    WaitCommit "wait for commit" [],
+    /// Wait until there are fewer dirty pages.
+    Throttle "throttle" [],
+    /// Count a direct I/O.
+    BeginDio "begin direct I/O" [],
     /// Read a block into the page cache.
     ReadFolio "read folio" [],
     /// Begin a handle that changes a metadata block.
@@ -272,9 +293,7 @@ impl<P> Action<P> {
 impl<P: fmt::Display> fmt::Display for Action<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.actor, self.step)?;
-        self.block
-            .as_ref()
-            .map_or(Ok(()), |block| write!(f, " {block}"))
+        self.place().map_or(Ok(()), |place| write!(f, " {place}"))
     }
 }
 
@@ -298,6 +317,7 @@ impl<P: fmt::Display> Named for Action<P> {
     }
 
     fn place(&self) -> Option<String> {
-        self.block.as_ref().map(P::to_string)
+        let place = self.block.as_ref().map(P::to_string);
+        place.filter(|place| !place.is_empty())
     }
 }

@@ -76,6 +76,7 @@ invariants! {
     I29 "I29" "recovered metadata is that of a prefix with every acknowledged commit",
     I30 "I30" "replay never overwrites a block that was revoked later",
     I32 "I32" "a transaction is closed only when no handle is open in it",
+    I34 "I34" "no task waits for itself, through locks or through other waits",
     I37 "I37" "a clean folio equals the disk through the current mapping",
     Progress "PROGRESS" "no state without a next step has work left",
 }

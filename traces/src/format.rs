@@ -11,7 +11,7 @@ use std::fmt;
 pub const MAGIC: &str = "cutpoint-trace";
 
 /// The version that this package writes, and the newest that it understands fully.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
+pub const VERSION: Version = Version { major: 1, minor: 1 };
 
 /// The name of the one task of a recovery.
 pub const RECOVERY_TASK: &str = "recovery";
@@ -43,6 +43,9 @@ pub struct Trace {
     /// The seed of a random engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// Parts of the scenario that did not take part, because the counterexample does not need them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The tasks of the execution; the first one is the main task. At most [`Trace::TASKS_MAX`].
     pub tasks: Vec<Task>,
     /// The synchronisation objects, named as in every other execution of the scenario.

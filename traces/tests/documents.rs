@@ -146,7 +146,7 @@ fn another_major_version_is_told_with_what_to_do() {
     assert!(matches!(newer.kind(), ReadErrorKind::Newer { found } if found.major == 7));
     assert_eq!(
         newer.to_string(),
-        "written by a newer cutpoint (format 7.2, this one reads up to 1.0): use that version, or \
+        "written by a newer cutpoint (format 7.2, this one reads up to 1.1): use that version, or \
          record the trace again"
     );
     document["version"]["major"] = 0.into();

@@ -83,6 +83,7 @@
 //! - [`crash`]: what a power cut can leave of an execution, and whether recovery copes.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
+//! - [`minimise`]: a smaller counterexample from a counterexample.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
@@ -92,6 +93,7 @@ pub mod crash;
 pub mod disk;
 pub mod explore;
 pub mod lockgraph;
+pub mod minimise;
 pub mod record;
 pub mod trace_hash;
 pub mod verdict;

@@ -42,6 +42,8 @@ pub struct Origin {
     pub crash_mode: String,
     /// The seed of a random engine.
     pub seed: Option<u64>,
+    /// Parts of the scenario that did not take part.
+    pub left_out: Vec<String>,
     /// The command that runs the schedule again.
     pub replay_command: String,
 }
@@ -136,6 +138,7 @@ fn build(origin: Origin, log: &Log, violation: Violation) -> Trace {
         granularity: origin.granularity,
         crash_mode: origin.crash_mode,
         seed: origin.seed,
+        left_out: origin.left_out,
         tasks: log
             .tasks
             .iter()
@@ -289,7 +292,8 @@ fn request(events: &[Event], index: usize) -> Option<u64> {
     }
 }
 
-/// What the uncertain blocks turned out to hold, as far as writes of this log, or nobody's, left it.
+/// What the uncertain blocks turned out to hold, as far as writes of this log, or nobody's, left
+/// it.
 fn survivors(kept: &BTreeMap<u64, Vec<Kept>>, level: u32, events: &[Event]) -> Vec<Survivor> {
     let version = |kept: &Kept| match kept.source {
         Source::Base => Some(SectorVersion::Base),

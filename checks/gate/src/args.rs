@@ -42,6 +42,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Show a counterexample.
     Show(ShowArgs),
+    /// Make a counterexample smaller.
+    #[command(alias = "minimize")]
+    Minimise(MinimiseArgs),
     /// Work with the models of the protocols.
     #[command(subcommand)]
     Model(ModelCommand),
@@ -133,6 +136,23 @@ pub struct ReplayArgs {
     /// Replay on this variant, or on the `correct` protocol [default: as recorded].
     #[arg(long, value_name = "V|correct")]
     pub variant: Option<String>,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// The arguments of `minimise`.
+#[derive(Args, Debug)]
+pub struct MinimiseArgs {
+    /// The trace file.
+    #[arg(value_name = "TRACE")]
+    pub trace: PathBuf,
+    /// Where to write the smaller trace [default: next to the other, with the ending .min.json].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Try at most so many schedules.
+    #[arg(long, value_name = "N")]
+    pub attempts: Option<u64>,
     /// Write the result as one JSON object; `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -390,6 +410,6 @@ mod tests {
         assert!(parse(&["show", "t.json", "--as", "img"]).is_err());
         assert!(parse(&["show", "t.json", "--as", "img", "-o", "t.img"]).is_ok());
         assert!(parse(&["gate", "--shard", "3/2"]).is_err());
-        assert!(parse(&["minimise", "t.json"]).is_err());
+        assert!(parse(&["minimise", "t.json", "--attempts", "few"]).is_err());
     }
 }

@@ -17,6 +17,9 @@ pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
 /// The schema of [`ReplayJson`].
 pub const REPLAY_SCHEMA: &str = "cutpoint-replay/1";
 
+/// The schema of [`MinimiseJson`].
+pub const MINIMISE_SCHEMA: &str = "cutpoint-minimise/1";
+
 /// The result of `check`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckJson {
@@ -157,6 +160,49 @@ pub struct ReplayJson {
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
+}
+
+/// The result of `minimise`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MinimiseJson {
+    /// [`MINIMISE_SCHEMA`].
+    pub schema: String,
+    /// The trace file.
+    pub trace_file: String,
+    /// The smaller trace file.
+    pub output: Option<String>,
+    /// "Minimised", "Smaller" if the budget was spent before the end, or what `replay` says of a
+    /// trace that does not reproduce.
+    pub verdict: String,
+    /// Why there is no smaller trace.
+    pub why: Option<String>,
+    /// How large the counterexample was.
+    pub before: Option<SizeJson>,
+    /// How large it is.
+    pub after: Option<SizeJson>,
+    /// Schedules tried.
+    pub attempts: u64,
+    /// Seconds of real time.
+    pub wall_s: f64,
+}
+
+/// How large a counterexample is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SizeJson {
+    /// Parts of the scenario that take part.
+    pub parts: usize,
+    /// The sum of the chosen values.
+    pub faults: u64,
+    /// How often a task that could have gone on was left for another.
+    pub preemptions: usize,
+    /// How often the task changed.
+    pub switches: usize,
+    /// Operations.
+    pub operations: usize,
+    /// Events before the power cut, or all without one.
+    pub events: usize,
+    /// Blocks in which a write that was not durable survived.
+    pub survivors: usize,
 }
 
 impl CheckJson {

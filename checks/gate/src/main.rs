@@ -13,6 +13,7 @@ mod exit;
 mod check;
 mod gate;
 mod list;
+mod minimise;
 mod model;
 mod replay;
 mod show;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Gate(args) => gate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),
+        Command::Minimise(args) => minimise::run(&args),
         Command::Model(ModelCommand::Check(args)) => model::run(&args),
     }
 }

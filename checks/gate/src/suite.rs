@@ -4,6 +4,7 @@ use cutpoint::crash::{CutMode, Tear};
 
 pub use cutpoint_suite::catalogue::Catalogue;
 pub use cutpoint_suite::check::check;
+pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;
 pub use cutpoint_suite::report::{Replayed, Report, Verdict};
 pub use cutpoint_suite::request::{Design, Engine, Granularity, Request};

@@ -50,6 +50,7 @@ fn trace() -> Trace {
         granularity: "lock".into(),
         crash_mode: "off".into(),
         seed: None,
+        left_out: Vec::new(),
         tasks: vec![Task {
             name: "main".into(),
         }],

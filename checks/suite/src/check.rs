@@ -112,6 +112,21 @@ impl Session {
         })
     }
 
+    /// Forgets everything but what external judges said.
+    pub(crate) fn begin_again(&mut self) {
+        self.checker = self.checker.anew(*self.checker.options());
+        self.crash = None;
+        self.broken = None;
+        self.reached.clear();
+        self.locks = LockGraph::new();
+        self.lock_cycle = None;
+    }
+
+    /// What crash checks are made of.
+    pub(crate) fn crash_parts(&self) -> (&CrashChecker, &Recovery, &BaseImage) {
+        (&self.checker, &self.recovery, &self.base)
+    }
+
     fn explore(
         &mut self,
         request: &Request,
@@ -300,7 +315,7 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
 }
 
 /// Recovery under the protocol variant of the execution, and its oracles.
-struct Recovery {
+pub(crate) struct Recovery {
     judge: on_std::recovery::Judge,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,

@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod request;
 
 pub mod check;
+pub mod minimise;
 pub mod replay;
 
 pub mod content;

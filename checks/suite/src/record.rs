@@ -42,6 +42,7 @@ fn origin(request: &Request) -> Origin {
         granularity: request.granularity.name().into(),
         crash_mode: crash_mode(request).into(),
         seed: Some(request.seed),
+        left_out: Vec::new(),
         replay_command: "cargo run --release -- replay TRACE".into(),
     }
 }

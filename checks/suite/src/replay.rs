@@ -5,10 +5,13 @@ use crate::check::{Session, options};
 use crate::on_shuttle;
 use crate::report::{Replayed, Verdict};
 use crate::request::{Request, RequestError};
+use cutpoint::crash::Tear;
 use cutpoint::explore::Execution;
-use cutpoint::explore::replay::{Matched, by_events};
-use cutpoint::record::{choices, operations};
+use cutpoint::explore::replay::Matched;
+use cutpoint::minimise::{Schedule, run};
+use cutpoint::record::operations;
 use cutpoint_traces::Trace;
+use cutpoint_traces::format::{BlockVersion, Crash};
 
 /// Replays a trace. `variant` replaces the recorded one: `Some(None)` is the correct protocol.
 ///
@@ -25,13 +28,7 @@ pub fn replay(trace: &Trace, variant: Option<Option<&str>>) -> Result<Replayed, 
     let mut session = Session::new(&request)?;
     let mut observe = |execution: &Execution<'_>| session.observe(&request, execution);
     let options = options(&request);
-    let (explored, matched) = by_events(
-        operations(trace),
-        choices(trace),
-        &options,
-        body,
-        &mut observe,
-    );
+    let (explored, matched, _) = run(&Schedule::of(trace), &options, body, &mut observe);
     let expected = &trace.violation.invariant;
     Ok(match session.failure(&request, &explored) {
         Some(Verdict::Violated(again)) if again.violation.invariant == *expected => {
@@ -66,7 +63,7 @@ fn gone(matched: &Matched, trace: &Trace) -> Replayed {
 }
 
 /// The request that recorded a trace, with another variant.
-fn request_of(trace: &Trace, variant: Option<&str>) -> Result<Request, RequestError> {
+pub(crate) fn request_of(trace: &Trace, variant: Option<&str>) -> Result<Request, RequestError> {
     let setting = |what: &str, error: String| {
         RequestError::Unsupported(format!("the trace's {what} is not known here: {error}"))
     };
@@ -84,5 +81,16 @@ fn request_of(trace: &Trace, variant: Option<&str>) -> Result<Request, RequestEr
         .granularity
         .parse()
         .map_err(|error| setting("granularity", error))?;
+    let cuts: Vec<&Crash> =
+        std::iter::successors(trace.crash.as_ref(), |crash| crash.nested.as_deref()).collect();
+    let survivors = cuts.iter().flat_map(|crash| &crash.survivors);
+    if survivors
+        .into_iter()
+        .any(|survivor| matches!(survivor.version, BlockVersion::Torn { .. }))
+    {
+        request.tear = Tear::Sector;
+    }
+    let nested = cuts.len().saturating_sub(1) as u32;
+    request.recovery_crashes = request.recovery_crashes.max(nested);
     Ok(request)
 }

@@ -51,6 +51,7 @@ impl Builder {
             granularity: "lock".into(),
             crash_mode: "off".into(),
             seed: None,
+            left_out: Vec::new(),
             tasks: tasks
                 .iter()
                 .map(|&name| Task { name: name.into() })

@@ -135,6 +135,11 @@ impl Ground {
         }
     }
 
+    /// The same device, on which writes tear otherwise.
+    pub fn torn_at(&self, tear: Tear) -> Ground {
+        Ground::new(self.base.clone(), tear)
+    }
+
     /// Bytes in a block.
     pub fn block_size(&self) -> usize {
         self.base.block_size()

@@ -174,6 +174,8 @@ pub struct CrashViolation {
     pub image: BTreeMap<u64, Arc<[u8]>>,
     /// What the failing recovery itself wrote and flushed.
     pub recovery: Vec<Event>,
+    /// The crash case that the last crash image is one of.
+    pub case: Arc<CrashCase>,
 }
 
 /// Why a check did not pass.
@@ -205,18 +207,27 @@ pub struct CrashChecker {
 }
 
 /// A crash case on its way through the checker.
-struct Visit<'a, P> {
-    case: Arc<CrashCase>,
-    promises: &'a [P],
-    cut: &'a Cut,
+pub(super) struct Visit<'a, P> {
+    pub case: Arc<CrashCase>,
+    pub promises: &'a [P],
+    pub cut: &'a Cut,
 }
 
 impl CrashChecker {
     /// A checker of executions that start with `base` on the device, durably.
     pub fn new(options: CrashOptions, base: impl Base) -> CrashChecker {
+        CrashChecker::on(options, Ground::new(Arc::new(base), options.tear))
+    }
+
+    /// A checker of the same executions, with other options, that knows nothing yet.
+    pub fn anew(&self, options: CrashOptions) -> CrashChecker {
+        CrashChecker::on(options, self.ground.torn_at(options.tear))
+    }
+
+    fn on(options: CrashOptions, ground: Ground) -> CrashChecker {
         CrashChecker {
             options,
-            ground: Ground::new(Arc::new(base), options.tear),
+            ground,
             memory: Memory::new(options.memory_entries_max),
             controls: Memory::new(options.memory_entries_max),
             stats: CrashStats::default(),
@@ -260,6 +271,27 @@ impl CrashChecker {
             flow(&result)
         });
         result
+    }
+
+    /// The crash case of a cut.
+    pub(super) fn case_after(
+        &self,
+        persistence: &Persistence,
+        cut: &Cut,
+    ) -> Result<CrashCase, LogError> {
+        let versions = self.ground.versions(persistence, 0)?;
+        let ground = CrashCase::untouched(&self.ground);
+        Ok(ground.after(persistence, &versions, cut, self.options.in_flight_max))
+    }
+
+    /// Judges all images of a case, whatever was judged before.
+    pub(super) fn judge_alone<R: Recover>(
+        &mut self,
+        visit: &Visit<'_, R::Promise>,
+        recover: &R,
+    ) -> Result<(), CrashFailure> {
+        self.memory = Memory::new(self.options.memory_entries_max);
+        self.case(visit, false, &mut Vec::new(), recover)
     }
 
     /// Runs the control on the image of an execution without a power cut, once per image.
@@ -378,7 +410,7 @@ fn flow(result: &Result<(), CrashFailure>) -> ControlFlow<()> {
     }
 }
 
-fn violation<P>(
+pub(super) fn violation<P>(
     finding: CrashFinding,
     visit: &Visit<'_, P>,
     disk: &LazyDisk,
@@ -391,11 +423,12 @@ fn violation<P>(
         kept: disk.kept(),
         image: disk.crash_image(),
         recovery: disk.recovery_log().events,
+        case: visit.case.clone(),
     })
 }
 
 /// Runs one recovery; a panic is a finding.
-fn run<R: Recover>(
+pub(super) fn run<R: Recover>(
     recover: &R,
     disk: &LazyDisk,
     promises: &[R::Promise],

@@ -188,6 +188,16 @@ impl Persistence {
         }
     }
 
+    /// The events that tell cuts apart: all but operations on synchronisation objects and choices.
+    pub(super) fn observable(&self) -> &[usize] {
+        &self.observable
+    }
+
+    /// The smallest cut with these of [`Persistence::observable`].
+    pub(super) fn smallest_cut(&self, inside: &[bool]) -> Cut {
+        self.cut(self.smallest_with(inside))
+    }
+
     /// The counts of the largest cut without the durability events that are not `inside`.
     fn largest_without(&self, inside: &[bool]) -> Vec<u32> {
         let mut prefix = vec![u32::MAX; self.order.tasks()];
@@ -337,22 +347,24 @@ impl Requests {
                 makers.push(completed);
             }
             for &flush in &self.flushed {
+                // An event that another one of the list happens before adds nothing. Flushes come
+                // in the order of the log, which extends happens-before, so the others are known.
+                if !order.reaches(completed, flush)
+                    || makers.iter().any(|&maker| order.reaches(maker, flush))
+                {
+                    continue;
+                }
                 // What a failed flush found in the cache may be gone, so that a later flush that
                 // succeeds has nothing left to make durable.
                 let mut failures = self.failed_flushes.iter();
                 let dropped = failures.any(|&failed| {
                     order.reaches(completed, failed) && order.reaches(failed, flush)
                 });
-                if order.reaches(completed, flush) && !dropped {
+                if !dropped {
                     makers.push(flush);
                 }
             }
-            // An event that another one of the list happens before adds nothing.
-            let is_first = |&event: &usize| {
-                let mut others = makers.iter().filter(|&&other| other != event);
-                !others.any(|&other| order.reaches(other, event))
-            };
-            write.durable_by = makers.iter().copied().filter(is_first).collect();
+            write.durable_by = makers;
             all.extend_from_slice(&write.durable_by);
         }
         all.sort_unstable();

@@ -128,6 +128,20 @@ impl LazyDisk {
         }
     }
 
+    /// The disk of which every unit that is not certain holds the candidate of this number.
+    pub(super) fn pinned(case: Arc<CrashCase>, choices: &BTreeMap<u64, Vec<usize>>) -> LazyDisk {
+        let disk = LazyDisk::new(case);
+        {
+            let mut state = disk.state();
+            for (&block, units) in choices {
+                for (unit, &choice) in units.iter().enumerate() {
+                    state.pins.insert((block, unit), Pin { choice, at: 0 });
+                }
+            }
+        }
+        disk
+    }
+
     /// The crash case that the disk is an image of.
     pub fn case(&self) -> &Arc<CrashCase> {
         &self.shared.case

@@ -63,6 +63,7 @@
 //! - [`lazy`]: a disk that decides what it holds only where recovery looks.
 //! - [`images`]: recovery on every image that it can tell apart.
 //! - [`memory`]: cases that were judged before.
+//! - [`minimal`]: the smallest power cut that shows a violation.
 //! - [`check`]: the whole of it, for one execution after another.
 
 mod order;
@@ -78,6 +79,8 @@ pub mod images;
 pub mod memory;
 
 pub mod check;
+
+pub mod minimal;
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,8 @@ pub struct Matched {
     pub skipped: usize,
     /// The number of the first recorded event that did not happen in its place, counting from 0.
     pub diverged_at: Option<usize>,
+    /// How often a task that could have gone on was left for another.
+    pub preemptions: usize,
 }
 
 /// Runs `body` once, at each turn letting a task go that brings the next recorded event closer.
@@ -66,6 +68,7 @@ pub fn by_events(
     let matched = Matched {
         skipped: follow.skipped(),
         diverged_at: follow.diverged_at,
+        preemptions: follow.preemptions,
     };
     (explored, matched)
 }
@@ -108,6 +111,7 @@ struct Follow {
     /// How much of the log has been matched.
     seen: usize,
     diverged_at: Option<usize>,
+    preemptions: usize,
     started: bool,
 }
 
@@ -121,6 +125,7 @@ impl Follow {
             first: 0,
             seen: 0,
             diverged_at: None,
+            preemptions: 0,
             started: false,
         }
     }
@@ -215,13 +220,19 @@ impl Policy for Follow {
         !std::mem::replace(&mut self.started, true)
     }
 
-    fn pick(&mut self, moves: &[Move], _current: TaskId, _tasks: &[&Task]) -> Pick {
+    fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
         let next = log::with(|log| {
             self.catch_up(log);
             self.advance();
             self.next(moves, log)
         });
-        let next = next.or_else(|| moves.iter().find(|turn| turn.enabled).map(|turn| turn.task));
+        let able = |task: TaskId| moves.iter().any(|turn| turn.task == task && turn.enabled);
+        let next = next
+            .or_else(|| able(current).then_some(current))
+            .or_else(|| moves.iter().find(|turn| turn.enabled).map(|turn| turn.task));
+        if next != Some(current) && able(current) {
+            self.preemptions += 1;
+        }
         next.map_or(Pick::Blocked, Pick::Run)
     }
 

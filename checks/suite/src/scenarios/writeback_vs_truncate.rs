@@ -17,7 +17,7 @@ use super::super::extfs::invariants::quiescent;
 use super::super::extfs::mkfs::{MkfsOptions, mkfs};
 use super::super::extfs::mount::MountOptions;
 use super::super::extfs::protocol::Protocol;
-use super::super::extfs::rt::{choose, finding, thread};
+use super::super::extfs::rt::{choose, finding, part, thread};
 use super::super::extfs::units::{BLOCK_SIZE, Lblk};
 use super::super::extfs::{directory, fsync, read, truncate, write, writeback};
 use crate::content::{self, FILE_NAME, Tag};
@@ -81,33 +81,36 @@ pub fn run<P: Protocol>(base: &Arc<Image>) {
         .collect();
     write::buffered_write(&fs, &inode, 0, &first).expect("there is room");
 
-    let writeback = thread::spawn("writeback", {
+    // Writeback waits for its I/O, so the worker comes and goes with it.
+    let writes_back = part("writeback");
+    let writeback = writes_back.then(|| {
         let (fs, inode) = (fs.clone(), inode.clone());
-        move || {
+        thread::spawn("writeback", move || {
             writeback::writepages(&fs, &inode, ALL, true).expect("writeback does not fail");
             fs.in_flight().close();
-        }
+        })
     });
+    // The oracles after a power cut know the file with its new size, so this is always done.
     let truncate = thread::spawn("truncate", {
         let (fs, inode) = (fs.clone(), inode.clone());
         move || truncate_and_maybe_write(&fs, &inode)
     });
-    let worker = thread::spawn("worker", {
+    let worker = writes_back.then(|| {
         let fs = fs.clone();
-        move || fs.io_worker()
+        thread::spawn("worker", move || fs.io_worker())
     });
-    let journal = thread::spawn("journal", {
+    let journal = part("journal").then(|| {
         let fs = fs.clone();
-        move || {
-            fs.journal()
-                .commit_once()
-                .expect("the commit does not fail")
-        }
+        thread::spawn("journal", move || {
+            let committed = fs.journal().commit_once();
+            committed.expect("the commit does not fail");
+        })
     });
-    writeback.join();
+    let join = |task: Option<thread::JoinHandle<()>>| task.into_iter().for_each(|t| t.join());
+    join(writeback);
     let expected = truncate.join();
-    worker.join();
-    journal.join();
+    join(worker);
+    join(journal);
     settle(&fs, &inode, &expected);
 }
 

@@ -9,12 +9,14 @@
 //! - [`object`]: what operations act on, with names that are stable across executions.
 //! - [`event`]: one entry of the log.
 //! - [`log`]: the recorder of the current execution.
+//! - [`part`]: parts of a scenario that a minimiser may leave out.
 //! - [`pending`]: what each task is about to do, for schedulers.
 
 pub mod event;
 pub mod log;
 pub mod object;
 pub mod op;
+pub mod part;
 pub mod pending;
 
 pub use event::{Arg, Args, Event, TaskId, Value, What};

@@ -67,3 +67,11 @@ pub fn choose(name: &'static str, of: u64) -> u64 {
     log::record(cutpoint_event::What::Chosen { name, of, value });
     value
 }
+
+/// Whether this part of a scenario takes part. It does, unless a minimiser has found that a
+/// counterexample does not need it. What is left must still be right: without a part, the scenario
+/// must come to its end, and its oracles must hold of correct code.
+#[inline]
+pub fn part(name: &'static str) -> bool {
+    cutpoint_event::part::is_in(name)
+}

@@ -179,10 +179,15 @@ fn checksum(record: &[u8]) -> u8 {
     record[0] ^ record[512] ^ 0x5a
 }
 
+/// A checker of executions.
+pub fn checker(options: CrashOptions) -> CrashChecker {
+    let base = MemoryBase::zeroed(SIZE, 3).with(HOME, &[OLD; SIZE]);
+    CrashChecker::new(options, base)
+}
+
 /// Checks the execution with `mistake`.
 pub fn check(mistake: Mistake, options: CrashOptions) -> (Result<(), CrashFailure>, CrashStats) {
-    let base = MemoryBase::zeroed(SIZE, 3).with(HOME, &[OLD; SIZE]);
-    let mut checker = CrashChecker::new(options, base);
+    let mut checker = checker(options);
     let result = checker.check(&execution(mistake), &Journal(mistake));
     (result, checker.stats().clone())
 }

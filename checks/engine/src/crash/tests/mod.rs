@@ -5,6 +5,7 @@
 //! - `brute`: the definition of a crash state, enumerated.
 //! - `differential`: the engine against `brute`.
 //! - `weak_spots`: each mistake is found and its corrected twin holds.
+//! - `minimal`: the smallest power cut that shows a violation.
 //! - `engine`: counters, bounds, harness failures, memory.
 
 mod build;
@@ -16,5 +17,7 @@ mod brute;
 mod differential;
 
 mod weak_spots;
+
+mod minimal;
 
 mod engine;

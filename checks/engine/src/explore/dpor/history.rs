@@ -171,10 +171,10 @@ impl History {
     }
 
     /// Stands for an operation and for what those events that are `included` made of its object;
-    /// 0 if none of them touched it. Whether the operation is enabled is decided by this number, but
-    /// for accidents of hashing: the state of an object follows from what was done to it, each time
-    /// with the past of who did it, and whether an operation may go on follows from that state, its
-    /// kind, and its task.
+    /// 0 if none of them touched it. Whether the operation is enabled is decided by this number,
+    /// but for accidents of hashing: the state of an object follows from what was done to it, each
+    /// time with the past of who did it, and whether an operation may go on follows from that
+    /// state, its kind, and its task.
     pub(super) fn state(&self, later: &Event, included: impl Fn(usize) -> bool) -> u64 {
         let Action::Turn { op, object, .. } = later.action else {
             return 0;

@@ -69,10 +69,10 @@ impl Dpor {
     }
 
     /// Leaves out of the sequence what else keeps an operation waiting, and what depends on that:
-    /// what races with it, unless something later in the sequence puts an end to it. Several holders
-    /// that wait for each other keep a lock from whoever wants it alone, so that it may be possible
-    /// to go before all of them and not before any single one. Answers whether there was anything
-    /// to leave out.
+    /// what races with it, unless something later in the sequence puts an end to it.
+    /// Several holders that wait for each other keep a lock from whoever wants it alone, so that it
+    /// may be possible to go before all of them and not before any single one. Answers whether
+    /// there was anything to leave out.
     fn leave_out_rivals(&mut self, later: &Event) -> bool {
         let Action::Turn { op, .. } = later.action else {
             return false;

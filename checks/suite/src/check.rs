@@ -1,6 +1,7 @@
 //! Running a check: an explorer over a scenario, and the crash engine over every execution.
 
 use crate::catalogue::Catalogue;
+use crate::contract::Contract;
 use crate::e2fsck::E2fsck;
 use crate::oracle::{self, Promise};
 use crate::reach;
@@ -85,7 +86,9 @@ impl Session {
             name: request.scenario.clone(),
         };
         let base = on_shuttle::runtime::base(&request.scenario).ok_or_else(unknown)?;
-        let judge = on_std::recovery::judge(request.variant.as_deref()).ok_or_else(unknown)?;
+        let contract = on_shuttle::runtime::contract(&request.scenario).ok_or_else(unknown)?;
+        let judge = on_std::recovery::judge(&request.scenario, request.variant.as_deref())
+            .ok_or_else(unknown)?;
         let mut memory = MemoryBase::zeroed(base.block_size, base.blocks);
         for (block, data) in &base.content {
             memory = memory.with(*block, data);
@@ -99,6 +102,7 @@ impl Session {
         Ok(Session {
             recovery: Recovery {
                 judge,
+                contract,
                 e2fsck: E2fsck::find(base.block_size),
                 unjudged: RefCell::default(),
             },
@@ -317,6 +321,7 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
 /// Recovery under the protocol variant of the execution, and its oracles.
 pub(crate) struct Recovery {
     judge: on_std::recovery::Judge,
+    contract: &'static Contract,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,
 }
@@ -332,7 +337,7 @@ impl Recover for Recovery {
     type Promise = Promise;
 
     fn promises(&self, log: &Log, cut: &Cut) -> Vec<Promise> {
-        oracle::promises(log, cut)
+        oracle::promises(self.contract, log, cut)
     }
 
     fn recover_and_judge(
@@ -341,7 +346,7 @@ impl Recover for Recovery {
         promises: &[Promise],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (observations, unjudged) = (self.judge)(disk, promises, &self.e2fsck)?;
+        let (observations, unjudged) = (self.judge)(disk, self.contract, promises, &self.e2fsck)?;
         if let Some(why) = unjudged {
             let mut seen = self.unjudged.borrow_mut();
             seen.count += 1;

@@ -79,28 +79,30 @@ fn mount_options(blocks_per_folio: u32) -> MountOptions {
     }
 }
 
+/// Mounts an image on a device that records. What this keeps on the stack is gone when it returns:
+/// loom's main task has little.
+#[inline(never)]
+fn mount_recording<P: Protocol>(base: &Arc<Image>, blocks_per_folio: u32) -> Arc<Fs<P>> {
+    let device = Arc::new(RecordingDevice::with_base(base.clone()));
+    let options = MountOptions {
+        background: Background::Threads,
+        ..mount_options(blocks_per_folio)
+    };
+    let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
+    Arc::new(mounted.expect("the base image mounts").0)
+}
+
 /// Waits for a task that was not left out.
 pub fn join<R>(task: Task<R>) -> Option<R> {
     task.map(thread::JoinHandle::join)
 }
 
 impl<P: Protocol> Setting<P> {
-    /// Mounts an image for one execution. What mounting keeps on the stack is gone when it returns:
-    /// loom's main task has little.
-    #[inline(never)]
+    /// Mounts an image for one execution.
     pub fn new(base: &Arc<Image>, blocks_per_folio: u32) -> Setting<P> {
-        let device = Arc::new(RecordingDevice::with_base(base.clone()));
-        let options = MountOptions {
-            background: Background::Threads,
-            ..mount_options(blocks_per_folio)
-        };
-        let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
-        let (fs, _) = mounted.expect("the base image mounts");
+        let fs = mount_recording(base, blocks_per_folio);
         let inode = directory::lookup(&fs, FILE_NAME).expect("the base image holds the file");
-        Setting {
-            fs: Arc::new(fs),
-            inode,
-        }
+        Setting { fs, inode }
     }
 
     /// Starts a task on the file.

@@ -211,8 +211,8 @@ pub fn protect_partial_folio(guard: &mut FolioGuard<'_>) {
 }
 
 /// After the end of the file has moved from byte `from` past its block: zeroes what stores have
-/// left between `from` and `to` in the page that held the end, and write-protects the page, because its
-/// further blocks have no space. Data has been, or will be, written from `to` on.
+/// left between `from` and `to` in the page that held the end, and write-protects the page, because
+/// its further blocks have no space. Data has been, or will be, written from `to` on.
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, no folio lock and no handle. Takes: the folio lock.

@@ -61,7 +61,7 @@
 //!
 //! checker("flushed record").check(move |disk| {
 //!     write(&disk);
-//!     disk.flush();
+//!     disk.flush().expect("the disk does not fail");
 //!     acknowledged("record", Args::default);
 //! });
 //! # let directory = std::env::temp_dir().join("cutpoint-doctest");
@@ -81,20 +81,26 @@
 //! - [`checker`]: checks for a `#[test]`; [`disk`]: what storage code is checked on.
 //! - [`explore`]: runs a closure once per interleaving, by several search strategies.
 //! - [`crash`]: what a power cut can leave of an execution, and whether recovery copes.
+//! - [`oracle`]: which outcomes of concurrent calls, and of power cuts, are allowed.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
 //! - [`minimise`]: a smaller counterexample from a counterexample.
+//! - [`differential`]: the explorer against others, on generated programs.
+//! - [`state`]: files from which a killed search goes on.
 //! - [`record`]: from an execution to a trace file.
 //! - [`verdict`]: what a check may say.
 
 pub mod checker;
 pub mod clock;
 pub mod crash;
+pub mod differential;
 pub mod disk;
 pub mod explore;
 pub mod lockgraph;
 pub mod minimise;
+pub mod oracle;
 pub mod record;
+pub mod state;
 pub mod trace_hash;
 pub mod verdict;
 

@@ -16,9 +16,10 @@
 //! operations and choices.
 
 use crate::clock::place;
-use cutpoint_event::{Key, Log, ObjectName, Op, What};
+use cutpoint_event::{Key, Log, ObjectId, ObjectName, Op, TaskId, What};
 
-/// Hashes traces, keeping its memory between them.
+/// Hashes traces, keeping its memory between them. It can follow an execution while that unfolds:
+/// the hash of a prefix is that of the prefix's partial order.
 #[derive(Debug, Default)]
 pub struct TraceHasher {
     /// The hash of each task's last event.
@@ -27,6 +28,10 @@ pub struct TraceHasher {
     sums: Vec<u128>,
     /// The hash of each object's name.
     objects: Vec<u128>,
+    /// The number of events so far.
+    events: usize,
+    /// The sum over the tasks' ends.
+    value: u128,
 }
 
 /// The hash of a log's trace.
@@ -37,37 +42,80 @@ pub fn trace_hash(log: &Log) -> u128 {
 impl TraceHasher {
     /// The hash of a log's trace.
     pub fn hash(&mut self, log: &Log) -> u128 {
+        self.begin();
+        self.advance(log);
+        self.value
+    }
+
+    /// Prepares for another execution.
+    pub fn begin(&mut self) {
         self.tasks.clear();
         self.sums.clear();
-        self.sums.resize((log.objects.len() + 1) * Op::COUNT, 0);
         self.objects.clear();
-        self.objects.push(text_hash("created before the execution"));
-        self.objects.extend(log.objects.iter().map(name_hash));
-        for event in &log.events {
-            let task = usize::from(event.task.0);
-            if task >= self.tasks.len() {
-                self.tasks.resize(task + 1, 0);
-            }
-            let past = mix(self.tasks[task], task as u128 + 1);
+        self.events = 0;
+        self.value = 0;
+    }
+
+    /// Takes in what was added to the log of the execution since the last call.
+    pub fn advance(&mut self, log: &Log) {
+        if self.objects.is_empty() {
+            self.objects.push(text_hash("created before the execution"));
+        }
+        let known = self.objects.len() - 1;
+        self.objects
+            .extend(log.objects.iter().skip(known).map(name_hash));
+        self.sums.resize(self.objects.len() * Op::COUNT, 0);
+        for event in log.events.iter().skip(self.events) {
+            let past = self.past(event.task);
             match event.what {
                 What::Op { op, object } => {
-                    let object = place(object);
-                    let hash = mix(past, self.operation(op, object));
-                    self.tasks[task] = hash;
-                    let sum = &mut self.sums[object * Op::COUNT + op as usize];
+                    let hash = mix(past, self.operation(op, place(object)));
+                    self.put(event.task, hash);
+                    let sum = &mut self.sums[place(object) * Op::COUNT + op as usize];
                     *sum = sum.wrapping_add(hash);
                 }
                 What::Chosen { name, of, value } => {
                     let choice = mix(text_hash(name), u128::from(of) << 64 | u128::from(value));
-                    self.tasks[task] = mix(past, choice);
+                    self.put(event.task, mix(past, choice));
                 }
                 _ => {}
             }
         }
-        let ends = self.tasks.iter().enumerate();
-        ends.fold(0, |sum, (task, hash)| {
-            sum.wrapping_add(mix(*hash, task as u128 + 1))
-        })
+        self.events = log.events.len();
+    }
+
+    /// The hash of the trace so far.
+    pub fn value(&self) -> u128 {
+        self.value
+    }
+
+    /// What the hash of the trace would be after one more operation, on an object that the log had
+    /// at the last call of [`TraceHasher::advance`].
+    pub fn after(&self, task: TaskId, op: Op, object: ObjectId) -> u128 {
+        let before = self.tasks.get(usize::from(task.0)).copied();
+        let past = mix(before.unwrap_or(0), ordinal(task));
+        let hash = mix(past, self.operation(op, place(object)));
+        let lost = before.map_or(0, |before| mix(before, ordinal(task)));
+        let end = mix(hash, ordinal(task));
+        self.value.wrapping_sub(lost).wrapping_add(end)
+    }
+
+    /// What a task has done so far.
+    fn past(&mut self, task: TaskId) -> u128 {
+        while self.tasks.len() <= usize::from(task.0) {
+            let next = TaskId(self.tasks.len() as u16);
+            self.value = self.value.wrapping_add(mix(0, ordinal(next)));
+            self.tasks.push(0);
+        }
+        mix(self.tasks[usize::from(task.0)], ordinal(task))
+    }
+
+    /// Makes an event the last of its task.
+    fn put(&mut self, task: TaskId, hash: u128) {
+        let end = &mut self.tasks[usize::from(task.0)];
+        self.value = self.value.wrapping_sub(mix(*end, ordinal(task)));
+        self.value = self.value.wrapping_add(mix(hash, ordinal(task)));
+        *end = hash;
     }
 
     /// What an operation is, with everything that precedes it on its object.
@@ -82,6 +130,11 @@ impl TraceHasher {
         }
         hash
     }
+}
+
+/// A task's number, counting from 1.
+fn ordinal(task: TaskId) -> u128 {
+    u128::from(task.0) + 1
 }
 
 fn name_hash(name: &ObjectName) -> u128 {
@@ -99,7 +152,7 @@ fn text_hash(text: &str) -> u128 {
 }
 
 /// Two rounds of multiplication and folding, enough to spread every bit of both inputs.
-fn mix(a: u128, b: u128) -> u128 {
+pub(crate) fn mix(a: u128, b: u128) -> u128 {
     const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
     let mut x = (a ^ b.rotate_left(64)).wrapping_add(b).wrapping_mul(ODD);
     x ^= x >> 67;

@@ -47,9 +47,14 @@ impl Verdict {
         match explored.stopped_by {
             StoppedBy::Executions => all.push(format!("{executions} executions")),
             StoppedBy::Time => all.push("the time given".into()),
+            StoppedBy::Memory => all.push("the memory given".into()),
+            StoppedBy::Preemptions => {}
             StoppedBy::Observer => all.push("stopped by its observer".into()),
             StoppedBy::Unsupported(what) => all.push(what),
             _ => {}
+        }
+        if let Some(most) = explored.preemptions_covered.filter(|_| !explored.complete) {
+            all.push(within_preemptions(most));
         }
         Verdict::WithinBounds {
             executions,
@@ -61,6 +66,16 @@ impl Verdict {
     pub fn is_violated(&self) -> bool {
         matches!(self, Verdict::Violated(_))
     }
+}
+
+/// A bound on preemptions in words, which a search has reached.
+pub fn within_preemptions(most: u32) -> String {
+    let preemptions = match most {
+        0 => "no preemption".into(),
+        1 => "at most 1 preemption".into(),
+        _ => format!("at most {most} preemptions"),
+    };
+    format!("{preemptions}, complete for this bound")
 }
 
 impl fmt::Display for Verdict {

@@ -5,6 +5,7 @@
 #[macro_use]
 mod body;
 
+use cutpoint::differential::{self, Settings};
 use cutpoint::explore::{Explored, Options, Outcome, StoppedBy, loom};
 use cutpoint::trace_hash::TraceHasher;
 use cutpoint_event::pending::Granularity;
@@ -139,4 +140,12 @@ fn budgets_and_bounds_are_never_called_complete() {
     });
     assert!(!bounded.complete);
     assert_eq!(bounded.stopped_by, StoppedBy::Exhaustion);
+}
+
+/// loom must not see what DPOR lacks. DPOR runs first, as shuttle must in a process with loom.
+#[test]
+fn loom_sees_nothing_on_generated_programs_that_dpor_lacks() {
+    let tally = differential::against_loom(&Settings::new(300));
+    let tally = tally.unwrap_or_else(|disagreement| panic!("{disagreement}"));
+    assert!(tally.judged > 50, "loom can hardly run any: {tally:?}");
 }

@@ -1,11 +1,13 @@
 //! The arguments of every command.
 
+use crate::differential::Judge;
 use crate::exit::Failure;
-use crate::gate::{Profile, Shard};
+use crate::gate::Profile;
 use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use cutpoint::crash::{CutMode, Tear};
+use cutpoint::explore::Shard;
 use cutpoint_traces::view::{Form, Options};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,6 +21,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// How often the state of a search is saved, in seconds.
+const SAVE_EVERY_S: &str = "5";
 
 /// The end of the help text.
 const EXIT_CODES: &str = "\
@@ -36,8 +41,12 @@ pub enum Command {
     List(ListArgs),
     /// Check one scenario.
     Check(CheckArgs),
+    /// Compare the explorer itself with others, on generated programs.
+    Differential(DifferentialArgs),
     /// Check everything and compare with what is expected.
     Gate(GateArgs),
+    /// Put the certificates of all parts together, or the results of all parts of a check.
+    Merge(MergeArgs),
     /// Run the schedule of a counterexample again.
     Replay(ReplayArgs),
     /// Show a counterexample.
@@ -73,7 +82,8 @@ pub struct CheckArgs {
     /// The design of the file system [default: that of the scenario].
     #[arg(long, value_name = "DESIGN", value_parser = designs())]
     pub design: Option<Design>,
-    /// The most preemptions in an execution.
+    /// The most preemptions in an execution. With dpor, executions with few come first, and every
+    /// execution within the bound is covered; with loom not every one is.
     #[arg(long, value_name = "N")]
     pub preemptions: Option<usize>,
     /// Stop after so many executions.
@@ -97,12 +107,42 @@ pub struct CheckArgs {
     /// How a write that is not durable may tear.
     #[arg(long, value_name = "WHERE", default_value = "block", value_parser = tears())]
     pub tear: Tear,
+    /// Make part I of N of the search; `cutpoint merge` puts the results together.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    pub shard: Shard,
+    /// Keep the state of the search in this directory, and go on from the state that is there.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// The least number of seconds from one saving of the state to the next.
+    #[arg(long, value_name = "S", default_value = SAVE_EVERY_S,
+        value_parser = seconds)]
+    pub save_every: Duration,
     /// Write the result as one JSON object; `-` prints it instead of the text.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Where to write the counterexample if there is one.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Where to write the order of locks, as a graph for Graphviz with a witness for every edge.
+    #[arg(long, value_name = "FILE.dot")]
+    pub lock_graph: Option<PathBuf>,
+}
+
+/// The arguments of `differential`.
+#[derive(Args, Debug)]
+pub struct DifferentialArgs {
+    /// With whom to compare.
+    #[arg(long, value_name = "JUDGE", default_value = "enumeration", value_parser = judges())]
+    pub judge: Judge,
+    /// How many programs to generate.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub programs: u64,
+    /// Where the generator starts.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// The arguments of `gate`.
@@ -111,18 +151,32 @@ pub struct GateArgs {
     /// How much to check.
     #[arg(long, value_name = "PROFILE", default_value = "quick", value_parser = profiles())]
     pub profile: Profile,
-    /// Run part I of N of the jobs, which are dealt out one by one in turn. A single job is not
-    /// split.
+    /// Run part I of N: the searches that visit everything are split, and the other jobs are dealt
+    /// out one by one. `cutpoint merge` puts the certificates together.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// Keep the results of finished jobs in this directory, and do not run again what is there
-    /// from this binary and the same request.
+    /// Keep the results of finished jobs and the state of unfinished ones in this directory, and
+    /// go on from what is there.
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
     /// Where to write the certificate [default: target/cutpoint/certificate.json].
     #[arg(long, value_name = "FILE")]
     pub certificate: Option<PathBuf>,
     /// Write the results as JUnit XML too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// The arguments of `merge`.
+#[derive(Args, Debug)]
+pub struct MergeArgs {
+    /// The certificates that `gate --shard` wrote, or the documents of `check --shard --json`.
+    #[arg(value_name = "CERTIFICATE", required = true)]
+    pub certificates: Vec<PathBuf>,
+    /// Where to write the whole; `-` prints it instead of the text.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Write the results of a gate as JUnit XML too.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 }
@@ -232,6 +286,7 @@ impl CheckArgs {
             crash: self.crash,
             tear: self.tear,
             recovery_crashes: self.recovery_crashes,
+            shard: self.shard,
         })
     }
 }
@@ -263,7 +318,15 @@ pub fn of_request(request: &Request) -> Vec<String> {
         "tear",
         Some(suite::name_of(&suite::TEARS, &request.tear).into()),
     );
+    option(
+        "shard",
+        (!request.shard.is_whole()).then(|| request.shard.to_string()),
+    );
     args
+}
+
+fn judges() -> impl TypedValueParser<Value = Judge> {
+    one_of(Judge::ALL.map(|judge| (judge.name(), judge)).to_vec())
 }
 
 /// A parser of the names in a list.
@@ -387,6 +450,7 @@ mod tests {
             crash: CutMode::AllCuts,
             tear: Tear::Sector,
             recovery_crashes: 0,
+            shard: Shard::new(2, 3).unwrap(),
             ..usual.clone()
         };
         for request in [usual, unusual] {

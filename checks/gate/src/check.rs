@@ -7,7 +7,7 @@ use crate::numbers::{count, many, mebibytes, seconds};
 use crate::output::{self, BAD, BOLD, COMMAND, FAINT, GOOD, HALF, styled};
 use crate::show;
 use crate::spinner::Spinner;
-use crate::suite::{self, Report, Verdict};
+use crate::suite::{self, Report, Resume, Verdict};
 use cutpoint_traces::view::Options;
 use std::env;
 use std::fmt::Write;
@@ -18,11 +18,15 @@ use std::fmt::Write;
 /// If the check can not be carried out, or its result can not be written.
 pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let request = args.request()?;
-    for path in args.json.iter().chain(&args.trace) {
+    for path in args.json.iter().chain(&args.trace).chain(&args.lock_graph) {
         output::check_directory(path)?;
     }
     let mut spinner = Spinner::new();
-    let report = suite::check(&request, &mut |progress| {
+    let resume = args.resume.as_ref().map(|directory| Resume {
+        directory: directory.clone(),
+        every: args.save_every,
+    });
+    let report = suite::check_from(&request, resume.as_ref(), &mut |progress| {
         spinner.tick(|| {
             let executions = many(progress.executions, "execution", "executions");
             let recoveries = many(progress.recoveries, "recovery", "recoveries");
@@ -39,6 +43,10 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
         kept = trace.write(path);
     }
     let trace_file = trace_file.filter(|_| kept.is_ok());
+    let drawn = match &args.lock_graph {
+        Some(path) => output::write_file(path, report.lock_graph.as_bytes()),
+        None => Ok(()),
+    };
     let document = CheckJson::new(&report, trace_file);
     if let Some(path) = &args.json {
         output::write_json(path, &document)?;
@@ -48,6 +56,7 @@ pub fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     }
     // What was found is worth more than where it could not be kept, so this comes last.
     kept?;
+    drawn?;
     Ok(exit(&report))
 }
 
@@ -98,7 +107,7 @@ fn next(document: &CheckJson) -> (&'static str, String) {
 }
 
 /// What was checked, and the verdict.
-fn summary(text: &mut String, document: &CheckJson) {
+pub fn summary(text: &mut String, document: &CheckJson) {
     let protocol = document.variant.as_deref().unwrap_or("correct protocol");
     let title = format!(
         "{}, {protocol}, {} design, {}",
@@ -122,7 +131,7 @@ fn summary(text: &mut String, document: &CheckJson) {
 }
 
 /// The counts, one line each.
-fn explored(text: &mut String, document: &CheckJson) {
+pub fn explored(text: &mut String, document: &CheckJson) {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<16}{value}");
     };
@@ -148,6 +157,11 @@ fn explored(text: &mut String, document: &CheckJson) {
         let states = count(document.crash_states_covered);
         let recoveries = many(document.recoveries_run, "recovery", "recoveries");
         line("crash states", format!("{states}, covered by {recoveries}"));
+        let mut controls = format!("{} of the harness hold", count(document.controls_run));
+        if document.verdict == "HarnessBroken" {
+            controls = format!("{} of the harness run", count(document.controls_run));
+        }
+        line("controls", controls);
         line("e2fsck", e2fsck(document));
     }
     let wall = seconds(document.wall_s.unwrap_or_default());
@@ -198,6 +212,8 @@ mod tests {
             executions: 100,
             traces_distinct: 99,
             sleep_blocked: 1,
+            preemptions_covered: None,
+            preemptions: None,
             crash: Default::default(),
             e2fsck: External {
                 not_measured: 2,
@@ -207,6 +223,8 @@ mod tests {
             reached: [("journal replayed", 7)].into(),
             lock_classes: 2,
             lock_edges: 1,
+            lock_graph: "digraph {}".into(),
+            part: None,
             wall_s: 3.0,
             cpu_s: 2.5,
             peak_rss_bytes: 3 << 20,
@@ -245,6 +263,23 @@ mod tests {
             assert_eq!(bounded(engine, None, Some(3)), Exit::Holds);
             assert_eq!(bounded(engine, Some(101), Some(3)), Exit::Unfinished);
         }
+    }
+
+    #[test]
+    fn a_bound_on_preemptions_holds_once_all_within_it_is_covered() {
+        let bounded = |covered| {
+            let request = Request {
+                preemptions: Some(2),
+                ..Request::new("s", None)
+            };
+            exit(&Report {
+                preemptions_covered: covered,
+                ..report(Verdict::WithinBounds("a bound".into()), request)
+            })
+        };
+        assert_eq!(bounded(Some(2)), Exit::Holds);
+        assert_eq!(bounded(Some(1)), Exit::Unfinished);
+        assert_eq!(bounded(None), Exit::Unfinished);
     }
 
     #[test]

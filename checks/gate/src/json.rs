@@ -4,7 +4,10 @@
 //! A document's `schema` ends in a number that changes when a field changes its meaning or goes
 //! away. New fields come without a new number.
 
-use crate::suite::{self, Report, Verdict};
+use crate::suite::{self, Part, Report, Verdict};
+use cutpoint::crash::Ledger;
+use cutpoint::lockgraph::GraphState;
+use cutpoint::state::Numbers;
 use cutpoint_traces::Trace;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +17,8 @@ use std::path::Path;
 pub const CHECK_SCHEMA: &str = "cutpoint-check/1";
 /// The schema of [`ModelJson`].
 pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
+/// The schema of [`DifferentialJson`].
+pub const DIFFERENTIAL_SCHEMA: &str = "cutpoint-differential/1";
 /// The schema of [`ReplayJson`].
 pub const REPLAY_SCHEMA: &str = "cutpoint-replay/1";
 
@@ -53,6 +58,12 @@ pub struct CheckJson {
     pub traces_distinct: u64,
     /// Executions given up because they could only repeat others.
     pub sleep_blocked: u64,
+    /// Every execution with at most so many preemptions was covered.
+    #[serde(default)]
+    pub preemptions_covered: Option<u32>,
+    /// Preemptions in the counterexample.
+    #[serde(default)]
+    pub preemptions: Option<u32>,
     /// Cuts visited, those of recoveries included.
     pub crash_frontiers: u64,
     /// Distinct crash cases judged.
@@ -61,12 +72,21 @@ pub struct CheckJson {
     pub crash_states_covered: u128,
     /// Recoveries run.
     pub recoveries_run: u64,
+    /// Controls of the harness run.
+    #[serde(default)]
+    pub controls_run: u64,
+    /// Crash cases that were not remembered for want of room.
+    #[serde(default)]
+    pub cases_forgotten: u64,
     /// What the external judge saw.
     pub e2fsck: E2fsckJson,
     /// Named interesting states, with the number of executions or recoveries that reached them.
     pub reached: BTreeMap<String, u64>,
     /// Where the counterexample was written.
     pub trace_file: Option<String>,
+    /// If this is a part of a search, what it takes to put the parts together.
+    #[serde(default)]
+    pub part: Option<PartJson>,
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
@@ -76,6 +96,25 @@ pub struct CheckJson {
     /// The largest amount of memory that the process held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_rss_bytes: Option<u64>,
+}
+
+/// What it takes to put the parts of a search together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartJson {
+    /// Which part, as on the command line.
+    pub shard: String,
+    /// Stands for the way in which the search was split: 16 hexadecimal digits.
+    pub split: String,
+    /// Whether everything in this part was explored.
+    pub is_complete: bool,
+    /// The bounds besides that this is a part; empty without one.
+    pub bounds: String,
+    /// The crash cases judged, by fingerprint, with what each took.
+    pub cases: Ledger,
+    /// The fingerprints of the images that e2fsck judged.
+    pub images: Numbers,
+    /// The order of locks.
+    pub locks: GraphState,
 }
 
 /// What was asked of a check.
@@ -133,6 +172,38 @@ pub struct ModelJson {
     pub states: u64,
     /// The longest of the shortest paths to a state, counted in states.
     pub depth: u64,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+/// The result of `differential`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DifferentialJson {
+    /// [`DIFFERENTIAL_SCHEMA`].
+    pub schema: String,
+    /// With whom DPOR was compared.
+    pub judge: String,
+    /// Where the generator started.
+    pub seed: u64,
+    /// "Holds" or "Violated".
+    pub verdict: String,
+    /// On which program they disagree, and how.
+    pub why: Option<String>,
+    /// Programs generated.
+    pub programs: u64,
+    /// Programs that shuttle's depth-first search, or loom, could judge.
+    pub judged: u64,
+    /// Programs on which DPOR says that it is not complete.
+    pub limited: u64,
+    /// Programs that can deadlock.
+    pub deadlocks: u64,
+    /// Distinct traces by DPOR.
+    pub traces_distinct: u64,
+    /// Executions of DPOR.
+    pub executions: u64,
+    /// Executions of those that it was compared with.
+    pub judges_executions: u64,
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
@@ -227,10 +298,14 @@ impl CheckJson {
             executions: report.executions,
             traces_distinct: report.traces_distinct,
             sleep_blocked: report.sleep_blocked,
+            preemptions_covered: report.preemptions_covered,
+            preemptions: report.preemptions,
             crash_frontiers: crash.crash_frontiers,
             crash_cases: crash.crash_cases,
             crash_states_covered: crash.crash_states_covered,
             recoveries_run: crash.recoveries_run,
+            controls_run: crash.controls_run,
+            cases_forgotten: crash.cases_forgotten,
             e2fsck: E2fsckJson {
                 judged: report.e2fsck.judged,
                 cached: report.e2fsck.cached,
@@ -243,6 +318,7 @@ impl CheckJson {
                 .map(|(name, count)| (name.to_string(), *count))
                 .collect(),
             trace_file: trace_file.map(|path| path.display().to_string()),
+            part: report.part.as_ref().map(|part| PartJson::new(report, part)),
             wall_s: Some(report.wall_s),
             cpu_s: Some(report.cpu_s),
             peak_rss_bytes: Some(report.peak_rss_bytes),
@@ -256,6 +332,20 @@ impl CheckJson {
             cpu_s: None,
             peak_rss_bytes: None,
             ..self.clone()
+        }
+    }
+}
+
+impl PartJson {
+    fn new(report: &Report, part: &Part) -> PartJson {
+        PartJson {
+            shard: report.request.shard.to_string(),
+            split: format!("{:016x}", part.split),
+            is_complete: part.is_complete,
+            bounds: part.bounds.clone(),
+            cases: part.cases.clone(),
+            images: part.images.clone(),
+            locks: part.locks.clone(),
         }
     }
 }
@@ -280,6 +370,16 @@ impl ModelJson {
     /// The same without what differs from run to run.
     pub fn timeless(&self) -> ModelJson {
         ModelJson {
+            wall_s: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl DifferentialJson {
+    /// The same without what differs from run to run.
+    pub fn timeless(&self) -> DifferentialJson {
+        DifferentialJson {
             wall_s: None,
             ..self.clone()
         }

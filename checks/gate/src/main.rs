@@ -11,8 +11,10 @@ mod args;
 mod exit;
 
 mod check;
+mod differential;
 mod gate;
 mod list;
+mod merge;
 mod minimise;
 mod model;
 mod replay;
@@ -21,6 +23,7 @@ mod show;
 mod json;
 mod numbers;
 mod output;
+mod parts;
 mod spinner;
 mod suite;
 mod workspace;
@@ -53,7 +56,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Differential(args) => differential::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),
         Command::Minimise(args) => minimise::run(&args),

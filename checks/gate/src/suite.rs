@@ -3,11 +3,12 @@
 use cutpoint::crash::{CutMode, Tear};
 
 pub use cutpoint_suite::catalogue::Catalogue;
-pub use cutpoint_suite::check::check;
+pub use cutpoint_suite::check::check_from;
 pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;
-pub use cutpoint_suite::report::{Replayed, Report, Verdict};
+pub use cutpoint_suite::report::{Part, Replayed, Report, Verdict};
 pub use cutpoint_suite::request::{Design, Engine, Granularity, Request};
+pub use cutpoint_suite::resume::Resume;
 
 /// What the command line calls the ways to choose power cuts.
 pub const CUT_MODES: [(&str, CutMode); 3] = [
@@ -36,9 +37,9 @@ pub fn is_systematic(engine: Engine) -> bool {
 /// Whether a check that found nothing ended before it reached what was asked for.
 ///
 /// For a systematic engine the numbers of executions and seconds are budgets; what is asked for is
-/// everything, or everything within a bound: of preemptions, which loom always has, or of leaving
-/// power cuts out. A random engine has no other bound than its number of executions, or else its
-/// time.
+/// everything, or everything within a bound: of preemptions, which loom always has and of which
+/// DPOR says how far it came, or of leaving power cuts out. A random engine has no other bound than
+/// its number of executions, or else its time.
 pub fn is_unfinished(report: &Report) -> bool {
     if !matches!(report.verdict, Verdict::WithinBounds(_)) {
         return false;
@@ -53,8 +54,14 @@ pub fn is_unfinished(report: &Report) -> bool {
     if is_systematic(request.engine) {
         let has_bound = request.engine == Engine::Loom
             || request.preemptions.is_some()
+            || report.part.as_ref().is_some_and(|part| part.is_complete)
             || request.crash == CutMode::Off;
-        executions_over || time_over || !has_bound
+        let covered = report.preemptions_covered;
+        let bound_missed = request.engine == Engine::Dpor
+            && request
+                .preemptions
+                .is_some_and(|asked| covered.is_none_or(|covered| (covered as usize) < asked));
+        executions_over || time_over || bound_missed || !has_bound
     } else {
         request.executions.is_some() && !executions_over
     }

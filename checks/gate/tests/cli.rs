@@ -106,6 +106,31 @@ fn wrong_usage_is_refused() {
 }
 
 #[test]
+fn the_order_of_locks_is_drawn_with_witnesses() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("locks.dot");
+    let check = [
+        "check",
+        "writeback_vs_truncate",
+        "--executions",
+        "3",
+        "--json",
+        "-",
+    ];
+    let file = path.to_str().unwrap();
+    let (code, stdout, stderr) = cutpoint(&[&check[..], &["--lock-graph", file]].concat());
+    assert_eq!(code, 3, "{stderr}");
+    assert_eq!(json(&stdout)["unfinished"], true);
+    assert!(json(&stdout)["controls_run"].as_u64().unwrap() >= 1);
+    let graph = fs::read_to_string(&path).unwrap();
+    assert!(graph.starts_with("digraph {"), "{graph}");
+    let witnessed = |line: &&str| line.contains(" -> ") && line.contains(", execution 1");
+    assert!(graph.lines().filter(witnessed).count() > 1, "{graph}");
+    let missing = directory.path().join("missing/locks.dot");
+    refused(&[&check[..], &["--lock-graph", missing.to_str().unwrap()]].concat());
+}
+
+#[test]
 fn what_is_no_trace_is_refused_with_one_clear_message() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_string();
@@ -258,6 +283,8 @@ fn the_documents_have_exactly_the_documented_fields() {
     assert_eq!(fields(&check), documented("cutpoint-check/1"));
     let model = ["model", "check", "writeback_truncate", "--json", "-"];
     assert_eq!(fields(&model), documented("cutpoint-model/1"));
+    let differential = ["differential", "--programs", "20", "--json", "-"];
+    assert_eq!(fields(&differential), documented("cutpoint-differential/1"));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("t.json");
     trace().write(&file).unwrap();

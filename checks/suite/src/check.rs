@@ -1,24 +1,33 @@
 //! Running a check: an explorer over a scenario, and the crash engine over every execution.
 
+mod control;
+mod kept;
+
 use crate::catalogue::Catalogue;
 use crate::contract::Contract;
 use crate::e2fsck::E2fsck;
+use crate::on_shuttle::extfs::lock::class;
+use crate::on_std::recovery::Judge;
 use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
-use crate::report::{External, Progress, Report, Verdict};
+use crate::report::{External, Part, Progress, Report, Verdict};
 use crate::request::{Design, Engine, Granularity, Request, RequestError};
+use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
 use crate::{on_loom, on_shuttle, on_std};
 use cutpoint::crash::{
     CrashChecker, CrashFailure, CrashFinding, CrashOptions, Cut, CutMode, LazyDisk, MemoryBase,
     Observations, Recover,
 };
+use cutpoint::explore::bounded::Bounds;
 use cutpoint::explore::random::Method;
-use cutpoint::explore::{self, Execution, Explored, Options, Outcome, StoppedBy};
+use cutpoint::explore::{self, Execution, Explored, Options, Outcome, SearchState, StoppedBy};
 use cutpoint::lockgraph::LockGraph;
-use cutpoint_event::{Finding, Log, pending};
+use cutpoint::verdict::within_preemptions;
+use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -28,6 +37,9 @@ const LOOM_PREEMPTIONS: usize = 1;
 /// Priority changes of probabilistic concurrency testing.
 const PCT_DEPTH: usize = 3;
 
+/// The core's semaphores, whose readers wait behind writers that wait.
+const FAIR_LOCKS: [&Class; 3] = [&class::I_RWSEM, &class::INVALIDATE_LOCK, &class::I_DATA_SEM];
+
 /// Runs a check.
 ///
 /// # Errors
@@ -36,10 +48,36 @@ pub fn check(
     request: &Request,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, RequestError> {
+    check_from(request, None, progress)
+}
+
+/// Runs a check from where an earlier process left it, if it did, and keeps its state.
+///
+/// # Errors
+/// [`RequestError`], also if the state is damaged or that of another check.
+pub fn check_from(
+    request: &Request,
+    resume: Option<&Resume>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, RequestError> {
     let usage = Usage::start();
     refuse_unsupported(request)?;
+    if resume.is_some() && request.engine != Engine::Dpor {
+        return Err(RequestError::Unsupported(format!(
+            "the {} engine has no state to resume from; --resume needs --engine dpor",
+            request.engine
+        )));
+    }
+    if request.preemptions.is_some() && (resume.is_some() || !request.shard.is_whole()) {
+        let text = "a search bounded by --preemptions takes neither --shard nor --resume";
+        return Err(RequestError::Unsupported(text.into()));
+    }
     let mut session = Session::new(request)?;
-    let explored = session.explore(request, progress)?;
+    if let Err(why) = session.control(request) {
+        session.broken = Some(why);
+        return Ok(session.report(request, nothing_explored(), usage));
+    }
+    let explored = session.explore(request, resume, progress)?;
     Ok(session.report(request, explored, usage))
 }
 
@@ -59,9 +97,16 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
     if request.design == Design::Bh {
         return unsupported("the bh design is not built; use --design im".into());
     }
-    if request.preemptions.is_some() && request.engine != Engine::Loom {
+    let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);
+    if request.preemptions.is_some() && !has_bound {
         return unsupported(format!(
-            "--preemptions bounds loom only; the {} engine has no such bound",
+            "--preemptions bounds dpor and loom; the {} engine has no such bound",
+            request.engine
+        ));
+    }
+    if !request.shard.is_whole() && request.engine != Engine::Dpor {
+        return unsupported(format!(
+            "the search of the {} engine can not be split; --shard needs --engine dpor",
             request.engine
         ));
     }
@@ -74,10 +119,13 @@ pub(crate) struct Session {
     recovery: Recovery,
     checker: CrashChecker,
     crash: Option<Box<Trace>>,
+    /// The preemptions of the counterexample.
+    preemptions: Option<u32>,
     broken: Option<String>,
     reached: BTreeMap<&'static str, u64>,
     locks: LockGraph,
     lock_cycle: Option<Box<Trace>>,
+    split: u64,
 }
 
 impl Session {
@@ -89,6 +137,7 @@ impl Session {
         let contract = on_shuttle::runtime::contract(&request.scenario).ok_or_else(unknown)?;
         let judge = on_std::recovery::judge(&request.scenario, request.variant.as_deref())
             .ok_or_else(unknown)?;
+        let correct = on_std::recovery::judge(&request.scenario, None).ok_or_else(unknown)?;
         let mut memory = MemoryBase::zeroed(base.block_size, base.blocks);
         for (block, data) in &base.content {
             memory = memory.with(*block, data);
@@ -99,20 +148,27 @@ impl Session {
             recovery_crashes: request.recovery_crashes,
             ..CrashOptions::default()
         };
+        let mut checker = CrashChecker::new(options, memory);
+        if !request.shard.is_whole() {
+            checker.keep_ledger();
+        }
         Ok(Session {
             recovery: Recovery {
                 judge,
+                correct,
                 contract,
                 e2fsck: E2fsck::find(base.block_size),
                 unjudged: RefCell::default(),
             },
             base,
-            checker: CrashChecker::new(options, memory),
+            checker,
             crash: None,
+            preemptions: None,
             broken: None,
             reached: BTreeMap::new(),
-            locks: LockGraph::new(),
+            locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
             lock_cycle: None,
+            split: 0,
         })
     }
 
@@ -122,7 +178,7 @@ impl Session {
         self.crash = None;
         self.broken = None;
         self.reached.clear();
-        self.locks = LockGraph::new();
+        self.locks = LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name));
         self.lock_cycle = None;
     }
 
@@ -134,8 +190,12 @@ impl Session {
     fn explore(
         &mut self,
         request: &Request,
+        resume: Option<&Resume>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Explored, RequestError> {
+        if request.engine == Engine::Dpor && request.preemptions.is_none() {
+            return self.explore_kept(request, resume, progress);
+        }
         let unknown = || RequestError::UnknownScenario {
             name: request.scenario.clone(),
         };
@@ -160,6 +220,11 @@ impl Session {
             ));
         }
         let body = on_shuttle::runtime::body(scenario, variant).ok_or_else(unknown)?;
+        if let (Engine::Dpor, Some(most)) = (request.engine, request.preemptions) {
+            let bounds = Bounds::preemptions(u32::try_from(most).unwrap_or(u32::MAX));
+            let bounded = explore::bounded::explore(bounds, &options, body, &mut observe);
+            return Ok(bounded.explored);
+        }
         let seed = request.seed;
         let method = match request.engine {
             Engine::Random => Method::Uniform { seed },
@@ -168,8 +233,7 @@ impl Session {
                 depth: PCT_DEPTH,
             },
             Engine::Urw => Method::Urw { seed },
-            Engine::Dfs => Method::DepthFirst,
-            _ => return Ok(explore::dpor::explore(&options, body, &mut observe)),
+            _ => Method::DepthFirst,
         };
         Ok(explore::random::explore(
             method,
@@ -177,6 +241,49 @@ impl Session {
             body,
             &mut observe,
         ))
+    }
+
+    /// Explores by DPOR, whose search may be split and left.
+    fn explore_kept(
+        &mut self,
+        request: &Request,
+        resume: Option<&Resume>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Explored, RequestError> {
+        let body = on_shuttle::runtime::body(&request.scenario, request.variant.as_deref());
+        let body = body.ok_or_else(|| RequestError::UnknownScenario {
+            name: request.scenario.clone(),
+        })?;
+        let opened = resume.map(|resume| Keeper::open(resume, request, self));
+        let (mut keeper, start) = match opened.transpose()? {
+            Some((keeper, start)) => (Some(keeper), start),
+            None => (None, None),
+        };
+        let session = RefCell::new(self);
+        let mut observe = |execution: &Execution<'_>| {
+            let mut session = session.borrow_mut();
+            let recoveries = session.checker.stats().recoveries_run;
+            progress(Progress {
+                executions: execution.number,
+                recoveries,
+            });
+            session.observe(request, execution)
+        };
+        let mut keep = |search: &dyn Fn() -> SearchState, is_last: bool| {
+            let mut session = session.borrow_mut();
+            if is_last {
+                session.split = search().split();
+            }
+            if let Some(keeper) = &mut keeper {
+                keeper.keep(&session, search, is_last);
+            }
+        };
+        let options = options(request);
+        let explored = explore::dpor::explore_kept(start, &options, body, &mut observe, &mut keep);
+        explored.map_err(|what| match &keeper {
+            Some(keeper) => keeper.refuse(what),
+            None => RequestError::Unsupported(what),
+        })
     }
 
     /// Looks at one execution: what it reached, and every power cut of it that is new.
@@ -196,6 +303,7 @@ impl Session {
             Err(CrashFailure::Violated(violation)) => {
                 let trace = record::of_crash(request, execution.log, &violation, &self.base);
                 self.crash = Some(Box::new(trace));
+                self.preemptions = execution.preemptions;
             }
         }
         ControlFlow::Break(())
@@ -234,14 +342,16 @@ impl Session {
             return self.lock_cycle.take().map(Verdict::Violated);
         };
         let finding = found.findings.first()?;
+        self.preemptions = found.preemptions;
         let trace = record::of_finding(request, &found.log, finding);
         Some(Verdict::Violated(Box::new(trace)))
     }
 
     fn report(mut self, request: &Request, explored: Explored, usage: Usage) -> Report {
-        let verdict = self
-            .failure(request, &explored)
-            .unwrap_or_else(|| holds(request, &explored, self.checker.stats().cases_bounded));
+        let failure = self.failure(request, &explored);
+        let bounds = bounds(request, &explored, self.checker.stats().cases_bounded);
+        let part = self.part(request, &explored, &bounds, failure.is_none());
+        let verdict = failure.unwrap_or_else(|| holds(request, bounds));
         let crash = self.checker.stats().clone();
         let mut reached = self.reached;
         for (name, count) in crash.observations.iter() {
@@ -249,12 +359,15 @@ impl Session {
         }
         let unjudged = self.recovery.unjudged.into_inner();
         let used = usage.so_far();
+        let lock_graph = self.locks.dot();
         Report {
             request: request.clone(),
             verdict,
             executions: explored.executions,
             traces_distinct: explored.traces_distinct.unwrap_or(0),
             sleep_blocked: explored.sleep_blocked,
+            preemptions_covered: explored.preemptions_covered,
+            preemptions: self.preemptions,
             crash,
             e2fsck: External {
                 judged: self.recovery.e2fsck.judged(),
@@ -265,10 +378,47 @@ impl Session {
             reached,
             lock_classes: self.locks.locks().count() as u64,
             lock_edges: self.locks.edges().count() as u64,
+            lock_graph,
+            part,
             wall_s: used.wall_s,
             cpu_s: used.cpu_s,
             peak_rss_bytes: used.peak_rss_bytes,
         }
+    }
+}
+
+/// What is explored where a control fails.
+fn nothing_explored() -> Explored {
+    Explored {
+        executions: 0,
+        sleep_blocked: 0,
+        traces_distinct: None,
+        steps: 0,
+        complete: false,
+        preemptions_covered: None,
+        stopped_by: StoppedBy::Observer,
+        finding: None,
+    }
+}
+
+impl Session {
+    /// What it takes to put this part together with the others.
+    fn part(
+        &self,
+        request: &Request,
+        explored: &Explored,
+        bounds: &[String],
+        holds: bool,
+    ) -> Option<Part> {
+        let part = Part {
+            split: self.split,
+            is_complete: holds && explored.complete,
+            bounds: bounds.join("; "),
+            cases: self.checker.ledger().cloned().unwrap_or_default(),
+            images: self.recovery.e2fsck.clean(),
+            locks: self.locks.state(),
+        };
+        (!request.shard.is_whole()).then_some(part)
     }
 }
 
@@ -283,12 +433,24 @@ pub(crate) fn options(request: &Request) -> Options {
         },
         stack_size: 1 << 18,
         count_traces: true,
+        shard: request.shard,
         ..Options::default()
     }
 }
 
 /// The verdict where nothing is violated.
-fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict {
+fn holds(request: &Request, mut bounds: Vec<String>) -> Verdict {
+    if !request.shard.is_whole() {
+        bounds.push(format!("part {} of the search", request.shard));
+    }
+    match bounds.is_empty() {
+        true => Verdict::Exhausted,
+        false => Verdict::WithinBounds(bounds.join("; ")),
+    }
+}
+
+/// What was left out, in words, besides that this may be a part.
+fn bounds(request: &Request, explored: &Explored, cases_bounded: u64) -> Vec<String> {
     let mut bounds = Vec::new();
     if request.engine == Engine::Loom {
         let preemptions = request.preemptions.unwrap_or(LOOM_PREEMPTIONS);
@@ -300,11 +462,16 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
     match &explored.stopped_by {
         StoppedBy::Executions => bounds.push(format!("{} executions", explored.executions)),
         StoppedBy::Time => bounds.push("the time given".into()),
+        StoppedBy::Memory => bounds.push("the memory given".into()),
         StoppedBy::Unsupported(what) => bounds.push(what.clone()),
+        StoppedBy::Preemptions => {}
         _ if !explored.complete && bounds.is_empty() => {
             bounds.push(format!("{} executions at random", explored.executions));
         }
         _ => {}
+    }
+    if let Some(most) = explored.preemptions_covered.filter(|_| !explored.complete) {
+        bounds.push(within_preemptions(most));
     }
     if request.crash == CutMode::Off {
         bounds.push("no power cuts".into());
@@ -312,22 +479,21 @@ fn holds(request: &Request, explored: &Explored, cases_bounded: u64) -> Verdict 
     if cases_bounded > 0 {
         bounds.push(format!("{cases_bounded} crash cases explored in part"));
     }
-    match bounds.is_empty() {
-        true => Verdict::Exhausted,
-        false => Verdict::WithinBounds(bounds.join("; ")),
-    }
+    bounds
 }
 
 /// Recovery under the protocol variant of the execution, and its oracles.
 pub(crate) struct Recovery {
-    judge: on_std::recovery::Judge,
+    judge: Judge,
+    /// Recovery under the correct protocol, for controls.
+    correct: Judge,
     contract: &'static Contract,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,
 }
 
 /// Images that the external judge could not judge.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Unjudged {
     count: u64,
     why: Option<String>,
@@ -353,5 +519,16 @@ impl Recover for Recovery {
             seen.why = Some(why);
         }
         Ok(observations)
+    }
+
+    /// By the correct protocol, whatever the variant: what that can not recover of an image that
+    /// nobody has written to is not the variant's fault, and a variant that can not is caught. An
+    /// e2fsck of its own keeps the counts of the other to the images of recoveries.
+    fn control_of_base(&self, disk: &LazyDisk, promises: &[Promise]) -> Result<(), String> {
+        let e2fsck = E2fsck::find(disk.block_size());
+        match (self.correct)(disk, self.contract, promises, &e2fsck) {
+            Ok(_) => Ok(()),
+            Err(finding) => Err(finding.to_string()),
+        }
     }
 }

@@ -14,6 +14,7 @@
 //! e2fsprogs 1.47 `e2fsck/problem.h` (codes), `e2fsck/logfile.c`, e2fsck(8) (exit codes).
 
 use cutpoint::crash::Fingerprint;
+use cutpoint::state::Numbers;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::Hasher;
@@ -156,6 +157,22 @@ impl E2fsck {
     /// How many verdicts were remembered ones.
     pub fn cached(&self) -> u64 {
         self.state().cached
+    }
+
+    /// The images that it has judged without objection, by fingerprint.
+    pub fn clean(&self) -> Numbers {
+        let state = self.state();
+        let clean = state.verdicts.iter();
+        let clean = clean.filter(|(_, verdict)| **verdict == Judged::Clean);
+        Numbers(clean.map(|(image, _)| *image).collect())
+    }
+
+    /// Remembers what another judge has seen, and how often it was asked.
+    pub fn restore(&self, clean: Numbers, judged: u64, cached: u64) {
+        let mut state = self.state();
+        let clean = clean.0.into_iter();
+        state.verdicts = clean.map(|image| (image, Judged::Clean)).collect();
+        (state.judged, state.cached) = (judged, cached);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -21,6 +21,7 @@ pub mod oracle;
 pub mod reach;
 pub mod record;
 pub mod report;
+pub mod resume;
 pub mod usage;
 
 pub mod on_loom;

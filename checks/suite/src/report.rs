@@ -1,7 +1,9 @@
 //! What a check found out.
 
 use crate::request::Request;
-use cutpoint::crash::CrashStats;
+use cutpoint::crash::{CrashStats, Ledger};
+use cutpoint::lockgraph::GraphState;
+use cutpoint::state::Numbers;
 use cutpoint_traces::Trace;
 use std::collections::BTreeMap;
 
@@ -18,6 +20,10 @@ pub struct Report {
     pub traces_distinct: u64,
     /// Executions given up because they could only repeat others.
     pub sleep_blocked: u64,
+    /// Every execution with at most so many preemptions was covered, if the engine knows.
+    pub preemptions_covered: Option<u32>,
+    /// Preemptions in the counterexample, if there is one and the engine knows.
+    pub preemptions: Option<u32>,
     /// What was explored of power cuts.
     pub crash: CrashStats,
     /// What the external judge saw.
@@ -28,12 +34,33 @@ pub struct Report {
     pub lock_classes: u64,
     /// Orders seen between these: one was waited for while another was held.
     pub lock_edges: u64,
+    /// The graph of these orders for Graphviz, with a witness for each.
+    pub lock_graph: String,
+    /// If this is a part of a search, what it takes to put the parts together.
+    pub part: Option<Part>,
     /// Seconds of real time.
     pub wall_s: f64,
     /// Seconds of processor time.
     pub cpu_s: f64,
     /// The largest amount of memory that the process held, in bytes.
     pub peak_rss_bytes: u64,
+}
+
+/// What it takes to put the parts of a search together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// A number for the way in which the search was split; 0 if something was found.
+    pub split: u64,
+    /// Whether everything in this part was explored.
+    pub is_complete: bool,
+    /// The bounds besides that this is a part, in words.
+    pub bounds: String,
+    /// The crash cases judged.
+    pub cases: Ledger,
+    /// The images that the external judge has seen, by fingerprint.
+    pub images: Numbers,
+    /// The order of locks.
+    pub locks: GraphState,
 }
 
 /// The answer to a check.

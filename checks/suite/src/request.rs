@@ -1,6 +1,7 @@
 //! What to check, as asked for by a person or a program.
 
 use cutpoint::crash::{CutMode, Tear};
+use cutpoint::explore::Shard;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,7 +17,8 @@ pub struct Request {
     pub engine: Engine,
     /// Which design.
     pub design: Design,
-    /// The most preemptions in an execution, for engines that can bound them.
+    /// The most preemptions in an execution, for engines that can bound them. DPOR gives way to the
+    /// search that begins with the fewest and covers everything within the bound.
     pub preemptions: Option<usize>,
     /// The number of executions after which to stop.
     pub executions: Option<u64>,
@@ -32,6 +34,8 @@ pub struct Request {
     pub tear: Tear,
     /// How often recovery itself is cut off.
     pub recovery_crashes: u32,
+    /// Which part of the search.
+    pub shard: Shard,
 }
 
 impl Request {
@@ -50,6 +54,7 @@ impl Request {
             crash: CutMode::Frontier,
             tear: Tear::Block,
             recovery_crashes: 1,
+            shard: Shard::WHOLE,
         }
     }
 }

@@ -116,3 +116,29 @@ fn what_is_reached_is_named_in_the_manifest() {
     let reaches = &Catalogue::get().scenarios[SCENARIO].reaches;
     assert!(reaches.iter().any(|name| name == reach::CUT_LOOKED_UP));
 }
+
+/// Traces within one preemption, by the search that begins with the fewest.
+const TRACES_WITHIN_ONE: u64 = 307;
+
+#[test]
+fn one_preemption_is_covered_completely_and_enough_for_some_variants() {
+    let within_one = |variant| {
+        let request = Request {
+            preemptions: Some(1),
+            ..Request::new(SCENARIO, variant)
+        };
+        check(&request, &mut |_| ()).unwrap()
+    };
+    let correct = within_one(None);
+    let Verdict::WithinBounds(why) = &correct.verdict else {
+        panic!("{:?}", correct.verdict);
+    };
+    assert_eq!(why, "at most 1 preemption, complete for this bound");
+    assert_eq!(correct.traces_distinct, TRACES_WITHIN_ONE);
+    assert_eq!(correct.preemptions_covered, Some(1));
+    for (variant, preemptions) in [("truncate_without_orphan", 0), ("map_without_cookie", 1)] {
+        let report = within_one(Some(variant));
+        assert!(matches!(report.verdict, Verdict::Violated(_)), "{variant}");
+        assert_eq!(report.preemptions, Some(preemptions), "{variant}");
+    }
+}

@@ -3,18 +3,28 @@
 //! more power cut anywhere in each recovery. What is recovered must be what the reference allows,
 //! the invariants must hold, and e2fsck must find nothing.
 //!
-//! `CUTPOINT_SEQUENCES=1000` plays 1,000 histories, which is the nightly size.
+//! `CUTPOINT_SEQUENCES=1000` plays 1,000 histories, which is the nightly size. Some of the images
+//! are given to e2fsck and, as root, to the running kernel, which must recover the same files from
+//! them: `CUTPOINT_IMAGES=200` for 200 of them.
 
 mod crash_history;
 #[path = "../../../impl/on-std/tests/history/mod.rs"]
 mod history;
+#[path = "../../../impl/on-std/tests/judges/mod.rs"]
+mod judges;
 
+use crash_history::images::crash_images;
 use crash_history::run::{SHORT_LOG, Setting, Start, Summary, check_seeds};
 use crash_history::seeded;
 use cutpoint::crash::Tear;
 use cutpoint_suite::on_std::variants;
+use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::protocol::{Correct, Protocol};
 use history::{Op, sequences};
+use judges::kernel::Access;
+use judges::{E2fsprogs, Kernel, Tree, difference};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Plays one history and judges its power cuts: what a printed test calls.
 fn replay(blocks_per_folio: u32, log_blocks_max: Option<u32>, tear: Tear, ops: &[Op]) {
@@ -51,6 +61,62 @@ fn every_power_cut_of_every_history_is_survived() {
     }
     assert_eq!(stats.cases_bounded, 0, "every image was judged");
     assert!(stats.crash_states_covered > u128::from(stats.recoveries_run));
+}
+
+/// What a judge from outside recovers from a copy of an image, if that judge is there.
+fn theirs<J>(
+    judge: &Result<J, String>,
+    image: &Image,
+    path: &Path,
+    recover: impl Fn(&J, &Path) -> Result<Tree, String>,
+) -> Option<Tree> {
+    let judge = judge.as_ref().ok()?;
+    image.save(path).unwrap();
+    Some(recover(judge, path).unwrap_or_else(|why| panic!("{why}")))
+}
+
+#[test]
+fn the_kernel_and_e2fsck_recover_the_same_files() {
+    let count = match std::env::var("CUTPOINT_IMAGES") {
+        Ok(number) => number.parse().expect("CUTPOINT_IMAGES is a number"),
+        Err(_) => 20,
+    };
+    let (e2fsprogs, kernel) = (E2fsprogs::find(), Kernel::find());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image");
+    let (mut files, mut bytes, mut kinds) = (0, 0, std::collections::BTreeSet::new());
+    for (name, image) in crash_images(count) {
+        let device = Arc::new(MemoryDevice::with_base(Arc::new(image.clone())));
+        let ours = judges::recover(device).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let by_e2fsck = theirs(&e2fsprogs, &image, &path, |judge, path| {
+            judge.recover(path)?;
+            judge.read(path)
+        });
+        // What e2fsck has not accepted is not given to the kernel.
+        let by_kernel = by_e2fsck.as_ref().and_then(|_| {
+            theirs(&kernel, &image, &path, |kernel, path| {
+                kernel.read(path, Access::Recover)
+            })
+        });
+        for (who, found) in [("e2fsck", by_e2fsck), ("the kernel", by_kernel)] {
+            let differs = found.and_then(|found| difference([who, "this core"], [&found, &ours]));
+            assert_eq!(differs, None, "{name}");
+        }
+        files += ours.len();
+        bytes += ours.values().map(Vec::len).sum::<usize>();
+        kinds.insert(ours);
+    }
+    println!(
+        "{count} dirty images, {files} files, {bytes} bytes, {} different contents",
+        kinds.len()
+    );
+    assert!(kinds.len() > count / 4, "the images differ");
+    for (who, missing) in [("e2fsck", e2fsprogs.err()), ("the kernel", kernel.err())] {
+        match missing {
+            None => println!("{who}: the same files, sizes and contents"),
+            Some(why) => println!("{who}: NotMeasured, {why}"),
+        }
+    }
 }
 
 fn write(file: usize, offset: u64, len: usize) -> Op {

@@ -1,5 +1,10 @@
 //! Damaged images: mounting says what is wrong, or gives a file system that is in order. It never
 //! panics, and it never hands out metadata that its checksum does not vouch for.
+//!
+//! `CUTPOINT_MUTATIONS=100000` makes as many images, and as many logs, out of seeded bytes, and
+//! most of them with checksums that are right; a fuzzer makes them with the same functions.
+
+mod garbage;
 
 use extfs_std::device::Device;
 use extfs_std::device::memory::{Image, MemoryDevice};
@@ -9,8 +14,12 @@ use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
 use extfs_std::units::{BLOCK_SIZE, Pblk};
 use extfs_std::{directory, fsync, read, truncate, write};
+use garbage::{Images, Outcome};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 /// The content of the file.
 fn content() -> Vec<u8> {
@@ -133,4 +142,102 @@ fn a_clean_image_survives_damage_at_1000_places() {
 #[test]
 fn a_dirty_image_survives_damage_at_1000_places() {
     survives(true, 2);
+}
+
+/// Longer than any image takes, even on a machine that is busy with something else.
+const HANG: Duration = Duration::from_secs(60);
+/// Bytes that an input has at most.
+const INPUT_MAX: u64 = 160;
+
+/// How many inputs to make: what the environment variable says, or `default`.
+fn mutations(default: u64) -> u64 {
+    match std::env::var("CUTPOINT_MUTATIONS") {
+        Ok(number) => number.parse().expect("CUTPOINT_MUTATIONS is a number"),
+        Err(_) => default,
+    }
+}
+
+/// The bytes of an input by number.
+fn input(number: u64) -> Vec<u8> {
+    let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let len = 4 + random.below(INPUT_MAX - 4);
+    (0..len).map(|_| random.below(256) as u8).collect()
+}
+
+/// The most memory that this process has had, in KiB, where the system tells.
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Gives inputs to `body`, which may neither panic nor hang nor take much memory. Returns how often
+/// it came to what.
+fn survives_inputs(
+    count: u64,
+    body: impl Fn(&[u8]) -> Outcome + Send + 'static,
+) -> BTreeMap<Outcome, u64> {
+    let start = Instant::now();
+    let (send, results) = channel();
+    let worker = std::thread::spawn(move || {
+        for number in 0..count {
+            let outcome = catch_unwind(AssertUnwindSafe(|| body(&input(number))));
+            if send.send((number, outcome.ok())).is_err() {
+                break;
+            }
+        }
+    });
+    let mut outcomes = BTreeMap::new();
+    let mut expected = 0;
+    loop {
+        match results.recv_timeout(HANG) {
+            Ok((_, Some(outcome))) => *outcomes.entry(outcome).or_insert(0) += 1,
+            Ok((number, None)) => panic!("it panics on {:?}", input(number)),
+            Err(RecvTimeoutError::Timeout) => panic!("it hangs on {:?}", input(expected)),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        expected += 1;
+    }
+    worker.join().unwrap();
+    assert_eq!(expected, count);
+    println!("{count} inputs in {:.1?}: {outcomes:?}", start.elapsed());
+    match peak_memory_kib() {
+        Some(kib) => {
+            println!("at most {kib} KiB of memory");
+            assert!(kib < 1 << 20, "{kib} KiB of memory");
+        }
+        None => println!("memory: NotMeasured, there is no /proc/self/status"),
+    }
+    outcomes
+}
+
+#[test]
+fn every_image_that_is_damaged_is_used() {
+    for image in Images::new().all() {
+        assert_eq!(garbage::use_image(image.clone()), "used");
+    }
+}
+
+#[test]
+fn damaged_images_with_right_checksums_do_no_harm() {
+    let images = Images::new();
+    let outcomes = survives_inputs(mutations(3_000), move |data| {
+        garbage::mount_and_use(&images, data)
+    });
+    for outcome in [
+        "refused: format",
+        "refused: counts",
+        "mounted, then damage found",
+        "used",
+    ] {
+        assert!(outcomes.contains_key(outcome), "no image is {outcome}");
+    }
+}
+
+#[test]
+fn logs_of_garbage_do_no_harm() {
+    let outcomes = survives_inputs(mutations(10_000), garbage::decode_and_recover);
+    for outcome in ["refused", "empty", "nothing to replay", "replayed"] {
+        assert!(outcomes.contains_key(outcome), "no log is {outcome}");
+    }
 }

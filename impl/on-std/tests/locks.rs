@@ -1,6 +1,6 @@
 //! The locks under real threads.
 
-use extfs_std::lock::{Flag, Gate, Key, RwSem, WriteGuard, class};
+use extfs_std::lock::{Flag, Gate, Key, RwSem, WorkList, WriteGuard, class};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -78,4 +78,26 @@ fn a_flag_is_waited_out() {
         assert_eq!(value.load(Ordering::Relaxed), round);
         clearer.join().unwrap();
     }
+}
+
+/// A file system that runs for days hands over more I/O than memory could remember.
+#[test]
+fn work_that_is_done_is_forgotten() {
+    let list = Arc::new(WorkList::new(&class::IN_FLIGHT, Key::Only));
+    let workers: Vec<_> = (0..2)
+        .map(|_| {
+            let list = list.clone();
+            std::thread::spawn(move || std::iter::from_fn(|| list.pop()).sum::<u64>())
+        })
+        .collect();
+    (1..=10_000_u64).for_each(|item| list.push(item));
+    list.close();
+    let sum: u64 = workers
+        .into_iter()
+        .map(|worker| worker.join().unwrap())
+        .sum();
+    assert_eq!(sum, 10_000 * 10_001 / 2, "each item is taken once");
+    // What is left is the end, for whoever asks next.
+    assert!(list.peek_remembered() <= 1, "{}", list.peek_remembered());
+    assert_eq!(list.pop(), None);
 }

@@ -40,10 +40,8 @@ impl Gate {
     pub fn enter(&self) {
         let is_open = || self.state.peek() & CLOSED == 0;
         rt::op(&self.object, Op::GateEnter, is_open, || {
-            self.waiting.wait_until(|| {
-                // Acquire: what the commit changed before it opened the gate is visible inside.
-                self.change(|state| (state & CLOSED == 0).then_some(state + 1))
-            });
+            self.waiting
+                .wait_until(|| self.change(|state| (state & CLOSED == 0).then_some(state + 1)));
         });
     }
 
@@ -54,8 +52,8 @@ impl Gate {
             Op::GateExit,
             || true,
             || {
-                // Release, through `AcqRel`: what was done inside is visible after `drain`.
-                let before = self.state.fetch_sub(1, Ordering::AcqRel);
+                // Release: what was done inside is visible after `drain`.
+                let before = self.state.fetch_sub(1, Ordering::Release);
                 debug_assert_ne!(before & !CLOSED, 0, "left a gate with nobody inside");
                 if before == CLOSED | 1 {
                     self.waiting.wake_all();
@@ -91,7 +89,8 @@ impl Gate {
             Op::GateOpen,
             || true,
             || {
-                let before = self.state.fetch_and(!CLOSED, Ordering::AcqRel);
+                // Release: what was done while it was closed is visible to who passes or closes it.
+                let before = self.state.fetch_and(!CLOSED, Ordering::Release);
                 debug_assert_ne!(before & CLOSED, 0, "opened a gate that was open");
                 self.waiting.wake_all();
             },
@@ -107,9 +106,10 @@ impl Gate {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let new = next(state)?;
+            // Acquire: pairs with the Release of `open`. Nothing is published on the way in.
             match self
                 .state
-                .compare_exchange(state, new, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed)
             {
                 Ok(_) => return Some(()),
                 Err(found) => state = found,

@@ -84,9 +84,9 @@ impl RawRwSem {
     }
 
     pub(crate) fn release_shared(&self) {
-        // Release publishes what was read under the lock to the next writer; Acquire gathers what
-        // earlier readers released, so that a grant below passes on theirs too.
-        let before = self.state.fetch_sub(1, Ordering::AcqRel);
+        // Release: what was read under the lock was read before the next writer writes. A grant
+        // below gathers what others released.
+        let before = self.state.fetch_sub(1, Ordering::Release);
         if before & WAITERS != 0 && before & READERS == 1 {
             self.grant(&mut self.queue.lock());
         }
@@ -94,7 +94,7 @@ impl RawRwSem {
 
     pub(crate) fn release_exclusive(&self) {
         // Release publishes the section. If nobody waits that is all.
-        let before = self.state.fetch_and(!WRITER, Ordering::AcqRel);
+        let before = self.state.fetch_and(!WRITER, Ordering::Release);
         if before & WAITERS != 0 {
             self.grant(&mut self.queue.lock());
         }
@@ -105,9 +105,10 @@ impl RawRwSem {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let shared = (state & !WRITER) + 1;
+            // Release publishes the section to the readers that get in.
             match self
                 .state
-                .compare_exchange(state, shared, Ordering::AcqRel, Ordering::Relaxed)
+                .compare_exchange(state, shared, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) => break,
                 Err(found) => state = found,
@@ -157,9 +158,11 @@ impl RawRwSem {
             } else {
                 held
             };
+            // Acquire gathers what everybody released who held the lock, for the Release below to
+            // pass on. The exchange itself publishes nothing.
             let exchanged =
                 self.state
-                    .compare_exchange(state, next, Ordering::AcqRel, Ordering::Relaxed);
+                    .compare_exchange(state, next, Ordering::Acquire, Ordering::Relaxed);
             if exchanged.is_ok()
                 && let Some(waiter) = queue.pop_front()
             {

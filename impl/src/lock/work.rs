@@ -58,7 +58,7 @@ impl<T> WorkList<T> {
     /// Takes the oldest item, waiting for one. `None` once the list is closed and empty.
     pub fn pop(&self) -> Option<T> {
         let number = take_number(&self.head_object, &self.head);
-        rt::op(
+        let taken = rt::op(
             &self.object(number),
             Op::FlagAwait,
             || self.handed_over.with(|numbers| numbers.contains(&number)),
@@ -76,7 +76,11 @@ impl<T> WorkList<T> {
                     }
                 })
             },
-        )
+        );
+        // Nobody asks for this number again.
+        self.handed_over.with(|numbers| numbers.remove(&number));
+        self.objects.with(|objects| objects.remove(&number));
+        taken
     }
 
     /// Takes the oldest item if there is one.
@@ -87,6 +91,12 @@ impl<T> WorkList<T> {
         let number = self.head.load(Ordering::Relaxed);
         let is_there = self.items.lock().get(&number).is_some_and(Option::is_some);
         if is_there { self.pop() } else { None }
+    }
+
+    /// How many numbers are remembered: of items not yet taken, and of those who wait for one.
+    pub fn peek_remembered(&self) -> usize {
+        let handed_over = self.handed_over.with(|numbers| numbers.len());
+        handed_over.max(self.objects.with(|objects| objects.len()))
     }
 
     fn hand_over(&self, item: Option<T>) {

@@ -1,14 +1,17 @@
 //! Checks for a `#[test]`: explore a closure, and panic with a counterexample that a person can
 //! read and replay.
 //!
-//! A [`Checker`] explores by DPOR, keeps the order of locks, and with [`Checker::crash`] cuts the
-//! power in every execution. What it finds becomes a trace file.
+//! A [`Checker`] explores by DPOR, or with [`Checker::preemptions`] up to a bound, keeps the order
+//! of locks, and with [`Checker::crash`] cuts the power in every execution. What it finds becomes a
+//! trace file.
 //!
 //! # Replay
 //! A failing check names a command of the form `CUTPOINT_REPLAY=path cargo test name`. With the
 //! variable set, the check of that name runs the recorded schedule alone, by what its events are,
 //! so it can be run on changed code. Checks of other names run as ever.
 
+mod disk_checker;
+mod history;
 mod place;
 mod report;
 mod session;
@@ -16,15 +19,17 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use disk_checker::DiskChecker;
+pub use history::{DurableChecker, LinearizableChecker};
 pub use report::Report;
 
-use crate::crash::{CrashChecker, CrashFinding, CrashOptions, Cut, LazyDisk, MemoryBase};
-use crate::crash::{Observations, Recover};
+use crate::crash::MemoryBase;
 use crate::disk::{Disk, Promise};
 use crate::explore::Options;
+use crate::oracle::Specification;
+use cutpoint_event::Class;
 use cutpoint_event::pending::Granularity;
-use cutpoint_event::{Log, What};
-use session::{Cuts, Session};
+use session::Session;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +57,9 @@ pub fn check(name: &str, scenario: impl Fn() + Send + Sync + 'static) {
 pub struct Checker {
     name: String,
     options: Options,
+    preemptions: Option<u32>,
     lock_order: bool,
+    fair_locks: Vec<&'static str>,
     traces_in: Option<PathBuf>,
     replay: Option<PathBuf>,
 }
@@ -66,10 +73,20 @@ impl Checker {
                 stack_size: STACK_SIZE,
                 ..Options::default()
             },
+            preemptions: None,
             lock_order: true,
+            fair_locks: Vec::new(),
             traces_in: None,
             replay: None,
         }
+    }
+
+    /// Explores executions with no preemption first, then with one, up to this many; see
+    /// [`crate::explore::bounded`]. The first counterexample then has as few preemptions as any
+    /// has, and the check is complete for this bound, and exhaustive if nothing is beyond it.
+    pub fn preemptions(mut self, most: u32) -> Checker {
+        self.preemptions = Some(most);
+        self
     }
 
     /// Stops after this many executions. The check is then not exhaustive.
@@ -110,6 +127,15 @@ impl Checker {
         self
     }
 
+    /// Says that the reader-writer locks of these classes are fair where the code really runs, so
+    /// that a reader waits behind a writer that waits: a share taken under another, or twice, is
+    /// then part of the order of locks too. Those of [`crate::rt`] are not fair themselves.
+    pub fn fair_locks(mut self, classes: &[&'static Class]) -> Checker {
+        self.fair_locks
+            .extend(classes.iter().map(|class| class.name));
+        self
+    }
+
     /// Where trace files go. Unless said here, `CUTPOINT_TRACE_DIR` says so, or else they go to
     /// `cutpoint` in the build's target directory.
     pub fn traces_in(mut self, directory: impl Into<PathBuf>) -> Checker {
@@ -138,12 +164,79 @@ impl Checker {
     where
         R: Fn(&Disk, &[Promise]) -> Result<(), String>,
     {
-        DiskChecker {
-            checker: self,
-            base,
-            options: CrashOptions::default(),
-            recover,
-        }
+        DiskChecker::new(self, base, recover)
+    }
+
+    /// Also judges what calls returned: the scenario gets a [`Recorder`](crate::oracle::Recorder)
+    /// to make its calls through, and in every execution some order of them must explain all
+    /// returns by `spec`. See [`crate::oracle`].
+    ///
+    /// ```
+    /// use cutpoint::oracle::{Recorder, Specification};
+    /// use cutpoint::rt::sync::{Arc, atomic::{AtomicU32, Ordering::SeqCst}};
+    ///
+    /// /// Hands out 0, 1, 2, …
+    /// struct Tickets;
+    ///
+    /// impl Specification for Tickets {
+    ///     type State = u32;
+    ///     type Call = ();
+    ///     type Return = u32;
+    ///
+    ///     fn initial(&self) -> u32 {
+    ///         0
+    ///     }
+    ///
+    ///     fn apply(&self, next: &mut u32, _take: &()) -> u32 {
+    ///         *next += 1;
+    ///         *next - 1
+    ///     }
+    /// }
+    ///
+    /// fn two_tasks(calls: Recorder<Tickets>, take: fn(&AtomicU32) -> u32) {
+    ///     let next = Arc::new(AtomicU32::new(0));
+    ///     let (theirs, their_calls) = (next.clone(), calls.clone());
+    ///     let other = move || their_calls.call((), || take(&theirs));
+    ///     let other = cutpoint::rt::thread::spawn("other", other);
+    ///     calls.call((), || take(&next));
+    ///     other.join();
+    /// }
+    ///
+    /// let checker = cutpoint::Checker::new("tickets").linearizable(Tickets);
+    /// checker.check(|calls| two_tasks(calls, |next| next.fetch_add(1, SeqCst)));
+    /// # let directory = std::env::temp_dir().join("cutpoint-doctest");
+    /// # let checker = cutpoint::Checker::new("tickets").traces_in(&directory);
+    /// # let checker = checker.linearizable(Tickets);
+    /// let torn = |next: &AtomicU32| {
+    ///     let ticket = next.load(SeqCst);
+    ///     next.store(ticket + 1, SeqCst);
+    ///     ticket
+    /// };
+    /// let report = checker.run(move |calls| two_tasks(calls, torn));
+    /// assert!(report.to_string().contains("violates linearizability"));
+    /// ```
+    pub fn linearizable<S: Specification>(self, spec: S) -> LinearizableChecker<S> {
+        LinearizableChecker::new(self, spec)
+    }
+
+    /// Also judges what calls returned, and what power cuts leave of their effects: the scenario
+    /// gets a [`Disk`] that holds `base` and a [`Recorder`](crate::oracle::Recorder) to make its
+    /// calls through. `recover` opens the disk as the code under test does after a crash and
+    /// returns the state that it finds, which must be one that `spec` allows: with every call that
+    /// was acknowledged durable, and perhaps others that were invoked. See [`crate::oracle`] for
+    /// the rule, and [`Checker::crash`] for what `recover` must be like; an `Err` of it is a
+    /// violation.
+    pub fn durably_linearizable<S, R>(
+        self,
+        spec: S,
+        base: MemoryBase,
+        recover: R,
+    ) -> DurableChecker<S, R>
+    where
+        S: Specification,
+        R: Fn(&Disk) -> Result<S::State, String>,
+    {
+        DurableChecker::new(self, spec, base, recover)
     }
 
     /// Runs the check and reports, whatever comes of it.
@@ -158,88 +251,5 @@ impl Checker {
     #[track_caller]
     pub fn check(&self, scenario: impl Fn() + Send + Sync + 'static) -> Report {
         self.run(scenario).expect_holds()
-    }
-}
-
-/// A check with power cuts: see [`Checker::crash`].
-#[derive(Clone, Debug)]
-pub struct DiskChecker<R> {
-    checker: Checker,
-    base: MemoryBase,
-    options: CrashOptions,
-    recover: R,
-}
-
-impl<R> DiskChecker<R>
-where
-    R: Fn(&Disk, &[Promise]) -> Result<(), String>,
-{
-    /// How power cuts are explored: tearing, depth of cuts in recoveries, bounds.
-    pub fn options(mut self, options: CrashOptions) -> DiskChecker<R> {
-        self.options = options;
-        self
-    }
-
-    /// Runs the check and reports, whatever comes of it.
-    pub fn run(&self, scenario: impl Fn(Disk) + Send + Sync + 'static) -> Report {
-        let mut checker = CrashChecker::new(self.options, self.base.clone());
-        let recovery = Recovery(&self.recover);
-        let mut check = |log: &Log| {
-            let result = checker.check(log, &recovery);
-            (result, checker.stats().clone())
-        };
-        let cuts = Cuts {
-            mode: self.options.mode,
-            base: &self.base,
-            check: &mut check,
-        };
-        let base = self.base.clone();
-        let body = move || scenario(Disk::new(base.clone()));
-        Session::new(&self.checker, Some(cuts)).run(Arc::new(body))
-    }
-
-    /// Runs the check; a violation is a panic.
-    ///
-    /// # Panics
-    /// If there is a violation, or if the check can not be made.
-    #[track_caller]
-    pub fn check(&self, scenario: impl Fn(Disk) + Send + Sync + 'static) -> Report {
-        self.run(scenario).expect_holds()
-    }
-}
-
-/// A closure as the crash engine wants it.
-struct Recovery<'a, R>(&'a R);
-
-impl<R> Recover for Recovery<'_, R>
-where
-    R: Fn(&Disk, &[Promise]) -> Result<(), String>,
-{
-    type Promise = Promise;
-
-    fn promises(&self, log: &Log, cut: &Cut) -> Vec<Promise> {
-        let acknowledged = cut.acknowledged.iter();
-        let promise = |event: &usize| match &log.events.get(*event)?.what {
-            What::Acknowledged { name, args } => Some(Promise { name, args: *args }),
-            _ => None,
-        };
-        let mut promises: Vec<Promise> = acknowledged.filter_map(promise).collect();
-        promises.sort();
-        promises
-    }
-
-    fn recover_and_judge(
-        &self,
-        disk: &LazyDisk,
-        promises: &[Promise],
-        _depth: u32,
-    ) -> Result<Observations, CrashFinding> {
-        let judged = (self.0)(&Disk::after_power_cut(disk.clone()), promises);
-        judged.map_err(|observed| CrashFinding {
-            invariant: "recovery",
-            expected: "what was acknowledged is there after recovery, and nothing is torn".into(),
-            observed,
-        })?;
-        Ok(Observations::default())
     }
 }

@@ -4,6 +4,7 @@ use super::place;
 use super::{Checker, Report};
 use crate::crash::candidates::SECTOR_SIZE;
 use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
+use crate::explore::bounded::{self, Bounds};
 use crate::explore::replay::{Matched, by_events};
 use crate::explore::{Execution, Explored, Found, Outcome, dpor};
 use crate::lockgraph::LockGraph;
@@ -16,7 +17,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-type Body = Arc<dyn Fn() + Send + Sync>;
+pub(super) type Body = Arc<dyn Fn() + Send + Sync>;
 
 /// Checks the power cuts of one execution. Answers what was explored so far, too.
 type CheckCuts<'a> = &'a mut dyn FnMut(&Log) -> (Result<(), CrashFailure>, CrashStats);
@@ -43,12 +44,18 @@ impl<'a> Session<'a> {
         Session {
             checker,
             cuts,
-            locks: LockGraph::new(),
+            locks: LockGraph::with_fair(checker.fair_locks.iter().copied()),
             crash: CrashStats::default(),
             broken: None,
             violation: None,
             cycle: None,
         }
+    }
+
+    /// A report that the check itself is at fault.
+    pub fn broken(mut self, why: String, crash: CrashStats) -> Report {
+        self.crash = crash;
+        self.report(Verdict::HarnessBroken(why), None, None)
     }
 
     pub fn run(mut self, body: Body) -> Report {
@@ -71,7 +78,15 @@ impl<'a> Session<'a> {
     fn explore(&mut self, body: Body) -> Report {
         let options = self.checker.options.clone();
         let body = move || body();
-        let explored = dpor::explore(&options, body, &mut |execution| self.observe(execution));
+        let bound = self.checker.preemptions;
+        let observe = &mut |execution: &Execution<'_>| self.observe(execution);
+        let explored = match bound {
+            None => dpor::explore(&options, body, observe),
+            Some(most) => {
+                let bounds = Bounds::preemptions(most);
+                bounded::explore(bounds, &options, body, observe).explored
+            }
+        };
         let path = place::trace_file(self.checker.traces_in.as_deref(), &self.checker.name);
         let (verdict, trace) = self.conclude(&explored, &path);
         let mut report = self.report(verdict, Some(&explored), trace);
@@ -222,6 +237,7 @@ fn found(execution: &Execution<'_>, finding: Finding) -> Found {
         findings: vec![finding],
         log: execution.log.clone(),
         schedule: execution.schedule.to_vec(),
+        preemptions: execution.preemptions,
     }
 }
 

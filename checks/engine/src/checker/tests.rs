@@ -52,6 +52,24 @@ fn a_check_that_holds_says_how_much_it_ran() {
 }
 
 #[test]
+fn a_bound_on_preemptions_is_said_unless_nothing_is_beyond_it() {
+    let directory = directory();
+    let checker = |most| {
+        let checker = Checker::new("increments").traces_in(directory.path());
+        checker.preemptions(most)
+    };
+    let bounded = checker(0).run(increments(torn));
+    assert_eq!(bounded.traces_distinct, Some(2));
+    assert_eq!(
+        bounded.verdict.to_string(),
+        "no violation in 2 executions, within bounds: no preemption, complete for this bound"
+    );
+    assert!(checker(1).run(increments(torn)).verdict.is_violated());
+    let all = checker(1).run(increments(whole)).verdict;
+    assert!(matches!(all, Verdict::Exhausted { .. }), "{all}");
+}
+
+#[test]
 fn a_violation_panics_with_the_race_and_the_command() {
     let directory = directory();
     let checker = Checker::new("increments").traces_in(directory.path());
@@ -183,11 +201,11 @@ fn append(disk: &Disk, steps: Steps) {
     };
     write(1, 9);
     if steps.flush_record {
-        disk.flush();
+        disk.flush().expect("it does not fail");
     }
     write(0, 1);
     if steps.flush_count {
-        disk.flush();
+        disk.flush().expect("it does not fail");
     }
     let args = Args::new(&[Arg {
         key: "record",

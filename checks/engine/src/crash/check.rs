@@ -10,7 +10,9 @@ use super::frontier::{Cut, CutMode, LogError, Persistence};
 use super::images::{Stopped, explore_images};
 use super::lazy::{Kept, LazyDisk};
 use super::memory::{Fingerprint, Memory};
+use super::state::{CaseCounts, Ledger};
 use cutpoint_event::{Event, Log};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -75,17 +77,33 @@ pub trait Recover {
 
     /// Checks, on the image that an execution left without any power cut, that the harness works,
     /// by means as independent of the code under test as can be had. If this fails, nobody is
-    /// accused.
+    /// accused. There is none unless it is written: code that loses data even without a power cut
+    /// fails whatever looks for the data, and that is its fault.
     ///
     /// # Errors
     /// What is wrong with the harness.
     fn control(&self, _disk: &LazyDisk, _log: &Log) -> Result<(), String> {
         Ok(())
     }
+
+    /// Checks, on the base image that nobody has written to and with the promises of an execution
+    /// in which nothing has happened, that the harness works. If this fails, nobody is accused.
+    /// Recovers and judges, unless written otherwise. See "Controls" in the documentation of
+    /// [`crate::crash`].
+    ///
+    /// # Errors
+    /// What is wrong with the harness.
+    fn control_of_base(&self, disk: &LazyDisk, promises: &[Self::Promise]) -> Result<(), String> {
+        match self.recover_and_judge(disk, promises, 0) {
+            Ok(_) => Ok(()),
+            Err(finding) => Err(finding.to_string()),
+        }
+    }
 }
 
 /// An invariant that does not hold after recovery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{invariant}: expected {expected}, observed {observed}")]
 pub struct CrashFinding {
     /// The invariant's id, like "I20".
     pub invariant: &'static str,
@@ -96,9 +114,10 @@ pub struct CrashFinding {
 }
 
 /// Named things that a recovery did, to show that checks are not vacuous.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Observations {
-    counts: BTreeMap<&'static str, u64>,
+    pub(super) counts: BTreeMap<&'static str, u64>,
 }
 
 impl Observations {
@@ -117,7 +136,7 @@ impl Observations {
         self.counts.iter().map(|(name, count)| (*name, *count))
     }
 
-    fn add(&mut self, other: &Observations) {
+    pub(super) fn add(&mut self, other: &Observations) {
         for (name, count) in other.iter() {
             *self.counts.entry(name).or_default() += count;
         }
@@ -125,7 +144,7 @@ impl Observations {
 }
 
 /// What was explored so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrashStats {
     /// Cuts visited, those of recoveries included.
     pub crash_frontiers: u64,
@@ -135,7 +154,7 @@ pub struct CrashStats {
     pub crash_states_covered: u128,
     /// Recoveries run.
     pub recoveries_run: u64,
-    /// Controls run.
+    /// Controls run: checks of the harness that accuse nobody.
     pub controls_run: u64,
     /// Crash cases of which a bound of [`CrashOptions`] left some images out. If this is not 0,
     /// the result holds within bounds only.
@@ -201,9 +220,13 @@ impl From<LogError> for CrashFailure {
 pub struct CrashChecker {
     options: CrashOptions,
     ground: Ground,
-    memory: Memory,
-    controls: Memory,
-    stats: CrashStats,
+    pub(super) memory: Memory,
+    pub(super) controls: Memory,
+    pub(super) is_base_controlled: bool,
+    pub(super) stats: CrashStats,
+    pub(super) ledger: Option<Ledger>,
+    /// The counts of the case that is judged, and of those that led to it.
+    open: Vec<CaseCounts>,
 }
 
 /// A crash case on its way through the checker.
@@ -219,9 +242,12 @@ impl CrashChecker {
         CrashChecker::on(options, Ground::new(Arc::new(base), options.tear))
     }
 
-    /// A checker of the same executions, with other options, that knows nothing yet.
+    /// A checker of the same executions, with other options, that knows no case yet.
     pub fn anew(&self, options: CrashOptions) -> CrashChecker {
-        CrashChecker::on(options, self.ground.torn_at(options.tear))
+        CrashChecker {
+            is_base_controlled: self.is_base_controlled,
+            ..CrashChecker::on(options, self.ground.torn_at(options.tear))
+        }
     }
 
     fn on(options: CrashOptions, ground: Ground) -> CrashChecker {
@@ -230,7 +256,10 @@ impl CrashChecker {
             ground,
             memory: Memory::new(options.memory_entries_max),
             controls: Memory::new(options.memory_entries_max),
+            is_base_controlled: false,
             stats: CrashStats::default(),
+            ledger: None,
+            open: Vec::new(),
         }
     }
 
@@ -252,6 +281,7 @@ impl CrashChecker {
         if self.options.mode == CutMode::Off {
             return Ok(());
         }
+        self.control_of_base(recover)?;
         let persistence = Persistence::of(log)?;
         let versions = self.ground.versions(&persistence, 0)?;
         let ground = CrashCase::untouched(&self.ground);
@@ -271,6 +301,48 @@ impl CrashChecker {
             flow(&result)
         });
         result
+    }
+
+    /// Controls the harness by an execution that the caller knows to be right: its image with
+    /// nothing lost must be recovered and pass, and the base image, on which all that it promised
+    /// is lost, must not. Call it before [`CrashChecker::check`], with an execution that does not
+    /// come from the code under suspicion, and that promises something.
+    ///
+    /// # Errors
+    /// That the harness is broken; never a violation.
+    pub fn control_by<R: Recover>(&mut self, log: &Log, recover: &R) -> Result<(), CrashFailure> {
+        self.control_of_base(recover)?;
+        let persistence = Persistence::of(log)?;
+        let versions = self.ground.versions(&persistence, 0)?;
+        let promises = recover.promises(log, &persistence.everything());
+        let base = CrashCase::untouched(&self.ground);
+        let kept = base.without_crash(&persistence, &versions);
+        self.stats.controls_run += 2;
+        let judge = |case| run(recover, &LazyDisk::new(Arc::new(case)), &promises, 0);
+        if let Err(finding) = judge(kept) {
+            let why = format!("the known-good execution fails although nothing is lost: {finding}");
+            return Err(CrashFailure::HarnessBroken(why));
+        }
+        match judge(base) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(CrashFailure::HarnessBroken(
+                "the oracle accepts the base image, on which everything is lost that the \
+                 known-good execution promised"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Runs the control on the base image, once.
+    fn control_of_base<R: Recover>(&mut self, recover: &R) -> Result<(), CrashFailure> {
+        if std::mem::replace(&mut self.is_base_controlled, true) {
+            return Ok(());
+        }
+        let disk = LazyDisk::new(Arc::new(CrashCase::untouched(&self.ground)));
+        let nothing = Log::default();
+        let cut = Persistence::of(&nothing)?.everything();
+        let control = || recover.control_of_base(&disk, &recover.promises(&nothing, &cut));
+        self.run_control("on the base image, to which nothing was written,", control)
     }
 
     /// The crash case of a cut.
@@ -304,13 +376,20 @@ impl CrashChecker {
         if !self.controls.is_new(case.fingerprint()) {
             return Ok(());
         }
-        self.stats.controls_run += 1;
         let disk = LazyDisk::new(Arc::new(case));
-        let control = || recover.control(&disk, log);
+        self.run_control("without a power cut", || recover.control(&disk, log))
+    }
+
+    fn run_control(
+        &mut self,
+        which: &str,
+        control: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), CrashFailure> {
+        self.stats.controls_run += 1;
         let result = catch_unwind(AssertUnwindSafe(control));
         let result = result.unwrap_or_else(|panic| Err(panic_message(&*panic)));
         result.map_err(|reason| {
-            CrashFailure::HarnessBroken(format!("the control without a power cut fails: {reason}"))
+            CrashFailure::HarnessBroken(format!("the control {which} fails: {reason}"))
         })
     }
 
@@ -324,6 +403,9 @@ impl CrashChecker {
         recover: &R,
     ) -> Result<(), CrashFailure> {
         self.stats.crash_frontiers += 1;
+        if let Some(outer) = self.open.last_mut() {
+            outer.cuts += 1;
+        }
         let depth = crashes.len() as u32;
         let mut fingerprint = Fingerprint::new();
         fingerprint.write_u128(visit.case.fingerprint());
@@ -336,6 +418,10 @@ impl CrashChecker {
         self.stats.crash_cases += 1;
         let states = &mut self.stats.crash_states_covered;
         *states = states.saturating_add(visit.case.states());
+        self.open.push(CaseCounts {
+            states: visit.case.states(),
+            ..CaseCounts::default()
+        });
         let runs_max = self.options.recoveries_per_case_max;
         let explored = explore_images(&visit.case, runs_max, |disk| {
             self.stats.recoveries_run += 1;
@@ -344,14 +430,24 @@ impl CrashChecker {
                 CrashFailure::Violated(violation(finding, visit, disk, crashes))
             })?;
             self.stats.observations.add(&observations);
+            if let Some(counts) = self.open.last_mut() {
+                counts.recoveries += 1;
+                counts.observations.add(&observations);
+            }
             if depth < self.options.recovery_crashes {
                 self.crash_recovery(visit, disk, crashes, recover)?;
             }
             Ok(())
         });
+        let counts = self.open.pop();
         match explored {
             Ok(explored) => {
-                self.stats.cases_bounded += u64::from(is_bounded || !explored.is_complete);
+                let is_bounded = is_bounded || !explored.is_complete;
+                self.stats.cases_bounded += u64::from(is_bounded);
+                if let (Some(ledger), Some(mut counts)) = (&mut self.ledger, counts) {
+                    counts.is_bounded = is_bounded;
+                    ledger.0.insert(fingerprint.value(), counts);
+                }
                 Ok(())
             }
             Err(Stopped::Error(failure)) => Err(failure),

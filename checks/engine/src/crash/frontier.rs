@@ -188,6 +188,11 @@ impl Persistence {
         }
     }
 
+    /// The cut with all of the log in it.
+    pub fn everything(&self) -> Cut {
+        self.cut(self.largest_without(&vec![true; self.durability.len()]))
+    }
+
     /// The events that tell cuts apart: all but operations on synchronisation objects and choices.
     pub(super) fn observable(&self) -> &[usize] {
         &self.observable

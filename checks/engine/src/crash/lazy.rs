@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a [`LazyDisk`] refuses.
+/// What a disk refuses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {
     /// A block beyond the disk's end.
@@ -34,6 +34,10 @@ pub enum DiskError {
         /// Bytes in a block.
         block_size: usize,
     },
+    /// The device reports that it could not do as asked. Of a write, anything may have reached the
+    /// medium or may yet; of a flush, nothing is promised, by a later flush neither.
+    #[error("the device reports an error on a {0}")]
+    Failed(&'static str),
 }
 
 /// A disk after a power cut. Clones are the same disk.

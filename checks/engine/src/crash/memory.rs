@@ -58,9 +58,9 @@ impl Hasher for Fingerprint {
 /// What was judged before.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    seen: BTreeSet<u128>,
+    pub(super) seen: BTreeSet<u128>,
     entries_max: usize,
-    forgotten: u64,
+    pub(super) forgotten: u64,
 }
 
 impl Memory {

@@ -50,6 +50,24 @@
 //! And of the device: nothing durable is ever lost, reads after the power cut are stable, and a
 //! sector is never a mixture.
 //!
+//! # Controls
+//!
+//! A check that finds fault must not be at fault itself. Beside the crash cases a control runs that
+//! can not fail because of a power cut: recovery and oracle on the base image, to which nothing was
+//! written, with the promises of an execution in which nothing has happened. No interleaving, write
+//! or cut is part of it, so what fails there is the base image, the recovery as such or the oracle:
+//! the harness is broken, and nobody is accused. Nothing is hidden so. The same image is a crash
+//! case of every execution (the power went before anything reached the disk), so code that fails
+//! there never passes; only the name of the failure differs.
+//!
+//! The image that the code under test leaves with nothing lost is *not* such a control. Code that
+//! acknowledges what it never writes fails on it through no fault of the harness. That image is an
+//! ordinary crash case (the power went after the end, and all was kept), and its failure is a
+//! finding. It becomes a control only for an execution that the caller vouches for
+//! ([`CrashChecker::control_by`]), and there an oracle that accepts everything fails too: it is
+//! shown the base image with all the promises of that execution, and has to refuse it. A recovery
+//! that looks by other means than the code under test can say more ([`Recover::control`]).
+//!
 //! # What is not modelled
 //!
 //! Bit rot, misdirected writes, writes of one block that overtake each other while both are in
@@ -81,6 +99,7 @@ pub mod memory;
 pub mod check;
 
 pub mod minimal;
+pub mod state;
 
 #[cfg(test)]
 mod tests;
@@ -94,3 +113,4 @@ pub use frontier::{Cut, CutMode, LogError, Persistence, WriteRecord};
 pub use images::{Explored, Stopped, explore_images};
 pub use lazy::{DiskError, Kept, LazyDisk, UnitCandidates};
 pub use memory::{Fingerprint, Memory};
+pub use state::{CaseCounts, CrashState, Ledger};

@@ -3,8 +3,10 @@
 //! shuttle's own runner is not used: it would call the observer from inside the scheduler, and let
 //! a failing execution end the run. Executions are made and run here, each under `catch_unwind`.
 
-use super::turns::{self, Policy, Turns};
+use super::kept::{Keeping, SearchState};
+use super::turns::{self, DRAWS_RANDOM, Policy, Turns};
 use super::{Execution, Explored, Found, Observer, Options, Outcome, StoppedBy};
+use crate::state::Numbers;
 use crate::trace_hash::TraceHasher;
 use cutpoint_event::pending::{self, Pending};
 use cutpoint_event::{Log, TaskId, log};
@@ -33,17 +35,38 @@ pub(super) fn drive<P: Policy>(
     body: Body,
     observe: Observer<'_>,
 ) -> (Explored, P) {
+    drive_kept(policy, exhaustive, options, body, observe, None)
+}
+
+/// Explores like [`drive`], with somebody who keeps the state of the search.
+pub(super) fn drive_kept<P: Policy>(
+    policy: P,
+    exhaustive: bool,
+    options: &Options,
+    body: Body,
+    observe: Observer<'_>,
+    mut keeping: Option<Keeping<'_>>,
+) -> (Explored, P) {
     let turns = Rc::new(RefCell::new(Turns::new(policy, options.max_steps)));
     let mut driver = Driver::new(options, turns.clone());
+    let mut is_prepared = keeping
+        .as_mut()
+        .is_some_and(|keeping| driver.start(keeping));
     let before = pending::granularity();
     pending::set_granularity(options.granularity);
     let stopped_by = CONTINUATION_POOL.set(&ContinuationPool::new(), || {
         loop {
-            if let Some(stop) = driver.over_budget() {
-                break stop;
+            let is_over = !is_prepared && !turns.borrow_mut().begin();
+            is_prepared = false;
+            let over_budget = driver.over_budget();
+            if let Some(keeping) = &mut keeping {
+                driver.keep(keeping, is_over, is_over || over_budget.is_some());
             }
-            if !turns.borrow_mut().begin() {
+            if is_over {
                 break StoppedBy::Exhaustion;
+            }
+            if let Some(stop) = over_budget {
+                break stop;
             }
             if let Some(stop) = driver.execute(&body, observe) {
                 break stop;
@@ -92,6 +115,45 @@ impl<'a, P: Policy> Driver<'a, P> {
         }
     }
 
+    /// Takes over the state to start from. Answers whether the next execution is prepared in it.
+    fn start(&mut self, keeping: &mut Keeping<'_>) -> bool {
+        self.executions = keeping.runs;
+        self.sleep_blocked = keeping.runs;
+        let Some(state) = keeping.start.take() else {
+            return false;
+        };
+        keeping.split = state.split;
+        self.executions = state.executions;
+        self.sleep_blocked = state.sleep_blocked;
+        self.steps = state.steps;
+        self.traces = state.traces.0;
+        let mut turns = self.turns.borrow_mut();
+        turns.clear();
+        turns.unsupported = state.is_unsupported.then_some(DRAWS_RANDOM);
+        state.path.is_some()
+    }
+
+    /// Offers the state to be kept, unless there is a finding, which is not part of it.
+    fn keep(&self, keeping: &mut Keeping<'_>, is_over: bool, is_last: bool) {
+        if self.finding.is_some() || self.cut_short {
+            return;
+        }
+        let split = keeping.split;
+        let state = || SearchState {
+            executions: self.executions,
+            sleep_blocked: self.sleep_blocked,
+            steps: self.steps,
+            is_unsupported: self.turns.borrow().unsupported.is_some(),
+            traces: Numbers(self.traces.clone()),
+            split,
+            path: match is_over {
+                true => None,
+                false => self.turns.borrow().policy.save(),
+            },
+        };
+        (keeping.keep)(&state, is_last);
+    }
+
     fn over_budget(&self) -> Option<StoppedBy> {
         if (self.options.executions).is_some_and(|most| self.executions >= most) {
             return Some(StoppedBy::Executions);
@@ -110,7 +172,7 @@ impl<'a, P: Policy> Driver<'a, P> {
             log::recycle(log);
             return Some(stop);
         }
-        if turns.blocked {
+        if turns.blocked || turns.policy.is_elsewhere() {
             self.sleep_blocked += 1;
             log::recycle(log);
             return None;
@@ -132,12 +194,14 @@ impl<'a, P: Policy> Driver<'a, P> {
             log: &log,
             schedule: &turns.schedule,
             outcome,
+            preemptions: Some(turns.preemptions),
         });
         if outcome != Outcome::Finished && self.finding.is_none() {
             self.finding = Some(Found {
                 findings: log.findings.clone(),
                 schedule: turns.schedule.clone(),
                 log: log.clone(),
+                preemptions: Some(turns.preemptions),
             });
         }
         log::recycle(log);
@@ -187,6 +251,7 @@ impl<'a, P: Policy> Driver<'a, P> {
             traces_distinct: counted.then_some(self.traces.len() as u64),
             steps: self.steps,
             complete,
+            preemptions_covered: None,
             stopped_by,
             finding: self.finding,
         }

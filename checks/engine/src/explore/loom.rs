@@ -235,12 +235,14 @@ impl<'a> Watch<'a> {
             log,
             schedule: &[],
             outcome,
+            preemptions: None,
         });
         if outcome != Outcome::Finished {
             self.finding = Some(Found {
                 findings: log.findings.clone(),
                 log: log.clone(),
                 schedule: Vec::new(),
+                preemptions: None,
             });
             return Some(StoppedBy::Finding);
         }
@@ -263,6 +265,7 @@ impl<'a> Watch<'a> {
             traces_distinct: counted.then_some(self.traces.len() as u64),
             steps: self.steps,
             complete,
+            preemptions_covered: None,
             stopped_by: stopped.unwrap_or(StoppedBy::Exhaustion),
             finding: self.finding,
         }

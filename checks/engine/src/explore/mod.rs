@@ -4,15 +4,22 @@
 //! execution's log, and [`Explored`] in the end. What a strategy covers is its own:
 //!
 //! - [`dpor`]: one execution per Mazurkiewicz trace, exhaustively.
+//! - [`bounded`]: fewest preemptions first, complete for every bound that it reaches.
 //! - [`naive`]: every order of operations, exhaustively: the oracle that `dpor` is tested against.
 //! - [`random`]: shuttle's own schedulers, for scenarios past exhaustion.
 //! - [`replay`]: one execution, after a recorded one.
 //! - [`loom`]: loom, as an independent judge and for weak memory.
 //!
+//! Strategies that reduce rely on operations to be announced. Plain shuttle types announce nothing
+//! and count as dependent on one another; that is sound where a task's turns are either. Where a
+//! task blocks inside a plain type right after an announced operation, in the same turn, the order
+//! of the two is not seen, and the exploration ends as [`StoppedBy::Unsupported`], not as complete.
+//!
 //! An execution that ends in a finding, or that a search has no more use for, is *abandoned*: every
 //! task unwinds at its next operation, so that its stack and what it owns are freed. Tasks that
 //! wait inside plain shuttle types can not be unwound; shuttle leaks their stacks.
 
+pub mod bounded;
 pub mod dpor;
 pub mod loom;
 pub mod naive;
@@ -20,7 +27,12 @@ pub mod random;
 pub mod replay;
 
 mod drive;
+mod kept;
+mod shard;
 mod turns;
+
+pub use kept::{Keep, SearchState};
+pub use shard::{Shard, ShardError};
 
 use cutpoint_event::pending::Granularity;
 use cutpoint_event::{Finding, Log, TaskId};
@@ -46,6 +58,8 @@ pub struct Options {
     /// Whether to count distinct traces by their hashes, at 16 bytes each, where the strategy does
     /// not know the number otherwise.
     pub count_traces: bool,
+    /// Which part of the search to make. [`dpor`] alone can be split; the others make all of it.
+    pub shard: Shard,
 }
 
 impl Default for Options {
@@ -58,6 +72,7 @@ impl Default for Options {
             stack_size: 0x1_0000,
             past_findings: false,
             count_traces: false,
+            shard: Shard::WHOLE,
         }
     }
 }
@@ -73,6 +88,9 @@ pub struct Execution<'a> {
     pub schedule: &'a [Decision],
     /// How it ended.
     pub outcome: Outcome,
+    /// How many turns went to another task although the one before could go on. `None` if the
+    /// strategy does not know.
+    pub preemptions: Option<u32>,
 }
 
 /// How an execution ended.
@@ -114,6 +132,8 @@ pub struct Explored {
     pub steps: u64,
     /// Whether every execution of the scenario is covered by one that was run.
     pub complete: bool,
+    /// Every execution with at most so many preemptions is covered, if the strategy knows.
+    pub preemptions_covered: Option<u32>,
     /// Why the exploration ended.
     pub stopped_by: StoppedBy,
     /// The first finding.
@@ -133,6 +153,10 @@ pub enum StoppedBy {
     Executions,
     /// [`Options::time`].
     Time,
+    /// The bound on preemptions: everything within it is covered, and there is more.
+    Preemptions,
+    /// The memory that the strategy may take.
+    Memory,
     /// The scenario does something that the strategy can not enumerate.
     Unsupported(String),
     /// The scenario is not deterministic, or the explorer is broken.
@@ -148,6 +172,8 @@ pub struct Found {
     pub log: Log,
     /// The decisions that lead there.
     pub schedule: Vec<Decision>,
+    /// How many turns went to another task although the one before could go on, if known.
+    pub preemptions: Option<u32>,
 }
 
 /// An observer of completed executions. It is called between executions and may use shuttle itself;

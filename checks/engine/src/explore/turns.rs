@@ -16,6 +16,9 @@ use std::fmt::Write;
 /// Stands for everything that plain shuttle types do.
 static PLAIN: Class = Class::unranked("plain shuttle operation");
 
+/// What makes a scenario impossible to enumerate.
+pub(super) const DRAWS_RANDOM: &str = "the scenario draws random numbers from shuttle";
+
 /// How many switches an abandoned execution may take to unwind: enough for every task to reach its
 /// next operation, and a bound for tasks that never announce one.
 const UNWINDING_STEPS: u32 = 2_000;
@@ -62,6 +65,12 @@ pub(super) trait Policy: 'static {
         let _ = tasks;
     }
 
+    /// Whether the strategy relies on turns to do nothing that other tasks could notice besides
+    /// their operations.
+    fn reduces(&self) -> bool {
+        false
+    }
+
     /// Decides a turn. At least one of the moves is enabled; they are in order of their tasks.
     fn pick(&mut self, moves: &[Move], current: TaskId, tasks: &[&Task]) -> Pick;
 
@@ -78,6 +87,17 @@ pub(super) trait Policy: 'static {
         let _ = moves;
     }
 
+    /// The state to go on from, with the next execution prepared, if the strategy has such a thing.
+    fn save(&self) -> Option<super::dpor::PathState> {
+        None
+    }
+
+    /// Whether the execution that is over, and was not given up, is to be left to another part of
+    /// the search. Asked once.
+    fn is_elsewhere(&mut self) -> bool {
+        false
+    }
+
     /// An execution that was not given up is over; this is what it did.
     fn completed(&mut self, log: &Log) {
         let _ = log;
@@ -90,6 +110,8 @@ pub(super) struct Turns<P> {
     pub(super) policy: P,
     pub(super) schedule: Vec<Decision>,
     pub(super) steps: u64,
+    /// Turns that went to another task although the one before could go on.
+    pub(super) preemptions: u32,
     pub(super) blocked: bool,
     pub(super) deadlocked: bool,
     pub(super) stop: Option<StoppedBy>,
@@ -98,6 +120,10 @@ pub(super) struct Turns<P> {
     max_steps: u64,
     moves: Vec<Move>,
     current: TaskId,
+    /// Who had the last turn.
+    last: Option<TaskId>,
+    /// Whether the last turn was that of an announced operation.
+    was_announced: bool,
     plain: Option<ObjectId>,
     unwinding: u32,
     /// State of the stream that answers requests for random data that are no choices.
@@ -110,6 +136,7 @@ impl<P: Policy> Turns<P> {
             policy,
             schedule: Vec::new(),
             steps: 0,
+            preemptions: 0,
             blocked: false,
             deadlocked: false,
             stop: None,
@@ -117,6 +144,8 @@ impl<P: Policy> Turns<P> {
             max_steps,
             moves: Vec::new(),
             current: TaskId(0),
+            last: None,
+            was_announced: false,
             plain: None,
             unwinding: 0,
             noise: 0,
@@ -125,8 +154,17 @@ impl<P: Policy> Turns<P> {
 
     /// Prepares the next execution. `false` if there is none.
     pub(super) fn begin(&mut self) -> bool {
+        self.clear();
+        self.policy.begin()
+    }
+
+    /// Forgets the execution before.
+    pub(super) fn clear(&mut self) {
         self.schedule.clear();
         self.steps = 0;
+        self.preemptions = 0;
+        self.last = None;
+        self.was_announced = false;
         self.blocked = false;
         self.deadlocked = false;
         self.current = TaskId(0);
@@ -134,7 +172,6 @@ impl<P: Policy> Turns<P> {
         self.unwinding = 0;
         self.noise = 0;
         main_ended(false);
-        self.policy.begin()
     }
 
     /// Collects the moves. Answers a task that needs no decision, if there is one.
@@ -168,6 +205,22 @@ impl<P: Policy> Turns<P> {
         *self
             .plain
             .get_or_insert_with(|| log::register(&PLAIN, Key::Only))
+    }
+
+    /// Whether the task that ran now waits inside a plain shuttle type since a turn in which it
+    /// made an announced operation: whether it has to wait was decided, unseen, in that turn.
+    fn waits_unseen(&self, tasks: &[&Task]) -> bool {
+        let id = |task: &&Task| TaskId(usize::from(task.id()) as u16);
+        self.was_announced
+            && pending::get(self.current) == Pending::Unannounced
+            && !tasks.iter().any(|task| id(task) == self.current)
+    }
+
+    /// Whether a turn of this task keeps the last one from going on.
+    fn preempts(&self, task: TaskId) -> bool {
+        let leaves = self.last.filter(|last| *last != task);
+        let mut moves = self.moves.iter();
+        leaves.is_some_and(|last| moves.any(|turn| turn.task == last && turn.enabled))
     }
 
     /// Lets `task` go on.
@@ -231,6 +284,12 @@ impl<P: Policy> Scheduler for Turns<P> {
         if pending::is_abandoned() {
             return self.unwind(tasks);
         }
+        if self.policy.reduces() && self.waits_unseen(tasks) {
+            self.unsupported = Some(
+                "a task waits inside a plain shuttle type in the turn of an announced operation, \
+                 which may hide orders",
+            );
+        }
         self.steps += 1;
         if self.steps > self.max_steps {
             let expected = "the execution ends".to_owned();
@@ -253,7 +312,10 @@ impl<P: Policy> Scheduler for Turns<P> {
         match self.policy.pick(&self.moves, self.current, tasks) {
             Pick::Run(task) => {
                 self.schedule.push(Decision::Task(task));
+                self.preemptions += u32::from(self.preempts(task));
+                self.last = Some(task);
                 let is_plain = pending::get(task) == Pending::Unannounced;
+                self.was_announced = !is_plain;
                 let next = self.run(task);
                 if is_plain {
                     let object = self.plain();
@@ -284,7 +346,7 @@ impl<P: Policy> Scheduler for Turns<P> {
             }
             None => self.policy.data().unwrap_or_else(|| {
                 // Random data has no number of alternatives that one could enumerate.
-                self.unsupported = Some("the scenario draws random numbers from shuttle");
+                self.unsupported = Some(DRAWS_RANDOM);
                 self.noise = self.noise.wrapping_add(0x9e37_79b9_7f4a_7c15);
                 self.noise.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 7
             }),

@@ -1,4 +1,4 @@
-//! The graph for Graphviz, through petgraph.
+//! The graph for Graphviz, through petgraph, with a witness for every edge.
 
 use super::{Edge, Lock, LockGraph};
 use petgraph::dot::{Config, Dot};
@@ -29,8 +29,15 @@ pub(super) fn render(graph: &LockGraph) -> String {
             style.push_str(" color=red");
         }
         let label = format!(
-            "{}, then {}: {} in execution {}",
-            edge.hold, edge.wait, witness.task, witness.execution
+            "{} holds {} ({}, since event {}), waits for {} ({}, event {}), execution {}",
+            witness.task,
+            witness.held,
+            edge.hold,
+            witness.since,
+            witness.awaited,
+            edge.wait,
+            witness.at,
+            witness.execution
         );
         let label = escape(&label);
         document.add_edge(*from, *to, format!("label=\"{label}\" {style}"));

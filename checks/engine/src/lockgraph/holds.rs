@@ -2,10 +2,11 @@
 
 use crate::clock::{Clocks, DECLARED};
 use cutpoint_event::{Log, ObjectId, Op, TaskId, What};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a lock is held, or what a wait is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// With others: excludes only exclusive holds.
     Shared,

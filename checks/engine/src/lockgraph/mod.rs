@@ -12,6 +12,10 @@
 //! - *Modes.* A shared wait is not blocked by a shared hold, so a cycle must alternate.
 //! - *Gate locks.* Two edges of a cycle whose tasks hold one lock in modes that exclude each other
 //!   can not be reached at once: such a cycle is not reported.
+//! - *Queues.* In a fair lock a reader waits behind a writer that waits, though only readers hold
+//!   it. A lock whose class is said to be fair ([`LockGraph::with_fair`]) has a second node, its
+//!   queue: a writer that waits holds the queue, and a reader waits for the queue. So two shares in
+//!   opposite orders are a cycle if writers of both locks are known, and so is taking one twice.
 //! - *Same class.* Nodes are classes. Waiting for an object while holding another of the same class
 //!   would always be a cycle, so these edges are between the objects themselves: taking folios in
 //!   ascending order is none, taking two in both orders is one. Objects without a key are nodes of
@@ -22,8 +26,10 @@
 //!
 //! # What is not seen
 //! Who would wake a condition or a parked task, or put work on a list, is not known in advance, so
-//! these waits are no edges; nor are joins. A reader that queues behind a waiting writer of a fair
-//! lock is not seen either: shared never blocks shared here. Tries wait for nobody, but what they
+//! these waits are no edges: any task named as the waker would be a guess, and a guess accuses
+//! correct code. Nor are joins: a task that takes a lock, tells its joiner so, and is then joined
+//! under that lock is correct, and the order of locks alone does not tell that from a deadlock.
+//! (Executions that do deadlock so are found by the explorer.) Tries wait for nobody, but what they
 //! take is held. At least one execution must have got past a wait for it to be known.
 //!
 //! # Memory
@@ -33,26 +39,32 @@
 mod cycle;
 mod dot;
 mod holds;
+mod state;
 
 #[cfg(test)]
 mod tests;
 
 pub use cycle::Cycle;
 pub use holds::Mode;
+pub use state::GraphState;
 
 use cutpoint_event::{Key, Log, ObjectId, ObjectName};
 use holds::{Kind, Sweep, Wait};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A node: a class of locks, or one lock where its class alone says too little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "state::LockState")]
 pub struct Lock {
     /// The class's name.
     pub class: &'static str,
     /// Which object of the class, and how many of its name were created before it, if the node is
     /// an object.
     pub object: Option<(Key, u32)>,
+    /// Whether it is not the lock but the queue of those who wait for it.
+    pub is_queue: bool,
 }
 
 impl Lock {
@@ -60,6 +72,7 @@ impl Lock {
         Lock {
             class: name.class.name,
             object: Some((name.key, name.generation)),
+            is_queue: false,
         }
     }
 
@@ -69,31 +82,39 @@ impl Lock {
             _ => Lock {
                 class: name.class.name,
                 object: None,
+                is_queue: false,
             },
+        }
+    }
+
+    fn queue(self) -> Lock {
+        Lock {
+            is_queue: true,
+            ..self
         }
     }
 }
 
 impl fmt::Display for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.class)?;
-        let Some((key, generation)) = self.object else {
-            return Ok(());
-        };
-        match key {
-            Key::Only => {}
-            Key::One(a) => write!(f, " {a}")?,
-            Key::Two(a, b) => write!(f, " {a}:{b}")?,
+        if self.is_queue {
+            f.write_str("queue of ")?;
         }
-        match generation {
-            0 => Ok(()),
-            _ => write!(f, " #{}", generation + 1),
+        f.write_str(self.class)?;
+        match self.object {
+            None | Some((Key::Only, _)) => {}
+            Some((Key::One(a), _)) => write!(f, " {a}")?,
+            Some((Key::Two(a, b), _)) => write!(f, " {a}:{b}")?,
+        }
+        match self.object {
+            Some((_, generation)) if generation > 0 => write!(f, " #{}", generation + 1),
+            _ => Ok(()),
         }
     }
 }
 
 /// An edge: somebody waited for one lock while holding another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// The lock held.
     pub held: Lock,
@@ -106,7 +127,7 @@ pub struct Edge {
 }
 
 /// The execution that shows an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witness {
     /// The number of the execution.
     pub execution: u64,
@@ -121,6 +142,7 @@ pub struct Witness {
     /// The event that ended the wait.
     pub at: usize,
     /// The locks that the task held then, this one included, that exclude others.
+    #[serde(with = "state::pairs")]
     locks: BTreeMap<Lock, Mode>,
 }
 
@@ -133,6 +155,8 @@ pub struct LockGraph {
     awaited: BTreeSet<Lock>,
     /// Locks that were held exclusively.
     exclusive: BTreeSet<Lock>,
+    /// The classes of fair locks, by name.
+    fair: BTreeSet<&'static str>,
     sweep: Sweep,
 }
 
@@ -140,6 +164,15 @@ impl LockGraph {
     /// A graph without executions.
     pub fn new() -> LockGraph {
         LockGraph::default()
+    }
+
+    /// A graph without executions. The locks of these classes, by name, are known to be fair: who
+    /// asks for a share waits behind writers that wait.
+    pub fn with_fair(classes: impl IntoIterator<Item = &'static str>) -> LockGraph {
+        LockGraph {
+            fair: classes.into_iter().collect(),
+            ..LockGraph::default()
+        }
     }
 
     /// Adds an execution. Answers whether it brought a new edge or a new witness, without which no
@@ -176,7 +209,8 @@ impl LockGraph {
         cycle::find(&self.edges)
     }
 
-    /// The graph for Graphviz: edges that can not block dashed, edges of cycles red.
+    /// The graph for Graphviz, each edge with a witness: edges that can not block dashed, edges of
+    /// cycles red.
     pub fn dot(&self) -> String {
         dot::render(self)
     }
@@ -190,52 +224,111 @@ impl LockGraph {
         if wait.keeps_exclusively {
             self.exclusive.insert(Lock::class(awaited));
         }
-        if wait.holds.is_empty() {
+        let is_fair = self.fair.contains(awaited.class.name);
+        if wait.holds.is_empty() && !is_fair {
             return false;
         }
-        let locks = locks_held(log, wait);
-        let mut is_new = false;
+        let seen = Seen {
+            execution,
+            log,
+            wait,
+            awaited,
+            locks: locks_held(log, wait),
+        };
+        let mut is_new = is_fair && self.queue(&seen);
         for hold in wait.holds {
             let is_same = hold.object == wait.object;
             // Who closed a gate waits for those inside, and who is inside for who closed it. To
-            // wait for a lock that one holds is a deadlock in every execution.
-            let (Some(held), true) = (name(log, hold.object), !is_same || hold.kind == Kind::Gate)
+            // wait for a lock that one holds is a deadlock in every execution, but for shares.
+            let is_gate = hold.kind == Kind::Gate;
+            let is_queued =
+                is_fair && wait.mode == Mode::Shared && (!is_same || hold.mode == Mode::Shared);
+            let (Some(held), true) = (name(log, hold.object), !is_same || is_gate || is_queued)
             else {
                 continue;
             };
             let (mut from, mut to) = (Lock::class(held), Lock::class(awaited));
-            if from == to && !is_same {
+            if from == to && !(is_same && is_gate) {
                 (from, to) = (Lock::object(held), Lock::object(awaited));
                 self.awaited.extend([from, to]);
             }
             if hold.mode == Mode::Exclusive {
                 self.exclusive.insert(from);
             }
-            let edge = Edge {
+            let edge = |awaited| Edge {
                 held: from,
                 hold: hold.mode,
-                awaited: to,
+                awaited,
                 wait: wait.mode,
             };
-            let witnesses = self.edges.entry(edge).or_default();
-            if witnesses.iter().any(|old| is_subset(&old.locks, &locks)) {
-                continue;
+            if !is_same || is_gate {
+                is_new |= self.edge(edge(to), &seen, || (held.to_string(), hold.since));
             }
-            is_new = true;
-            witnesses.retain(|old| !is_subset(&locks, &old.locks));
-            let task = log.tasks.get(usize::from(wait.task.0));
-            witnesses.push(Witness {
-                execution,
-                task: task.map_or_else(|| format!("task {}", wait.task.0), String::clone),
-                held: held.to_string(),
-                since: hold.since,
-                awaited: awaited.to_string(),
-                at: wait.event,
-                locks: locks.clone(),
-            });
+            if is_queued {
+                self.awaited.insert(to.queue());
+                is_new |= self.edge(edge(to.queue()), &seen, || (held.to_string(), hold.since));
+            }
         }
         is_new
     }
+
+    /// A wait for a fair lock: a writer holds the queue while it waits. Both that of the class and
+    /// that of the object, since edges may lead to either.
+    fn queue(&mut self, seen: &Seen<'_>) -> bool {
+        let mut is_new = false;
+        for lock in BTreeSet::from([Lock::class(seen.awaited), Lock::object(seen.awaited)]) {
+            if seen.wait.mode == Mode::Exclusive {
+                let edge = Edge {
+                    held: lock.queue(),
+                    hold: Mode::Exclusive,
+                    awaited: lock,
+                    wait: Mode::Exclusive,
+                };
+                self.exclusive.insert(lock.queue());
+                let held = || (format!("the queue of {}", seen.awaited), seen.wait.event);
+                is_new |= self.edge(edge, seen, held);
+            }
+        }
+        is_new
+    }
+
+    /// Adds an edge, with what is held and since when. Answers whether that was new.
+    fn edge(
+        &mut self,
+        edge: Edge,
+        seen: &Seen<'_>,
+        held: impl FnOnce() -> (String, usize),
+    ) -> bool {
+        let witnesses = self.edges.entry(edge).or_default();
+        if witnesses
+            .iter()
+            .any(|old| is_subset(&old.locks, &seen.locks))
+        {
+            return false;
+        }
+        witnesses.retain(|old| !is_subset(&seen.locks, &old.locks));
+        let task = seen.log.tasks.get(usize::from(seen.wait.task.0));
+        let (held, since) = held();
+        witnesses.push(Witness {
+            execution: seen.execution,
+            task: task.map_or_else(|| format!("task {}", seen.wait.task.0), String::clone),
+            held,
+            since,
+            awaited: seen.awaited.to_string(),
+            at: seen.wait.event,
+            locks: seen.locks.clone(),
+        });
+        true
+    }
+}
+
+/// A wait of an execution.
+struct Seen<'a> {
+    execution: u64,
+    log: &'a Log,
+    wait: &'a Wait<'a>,
+    awaited: &'a ObjectName,
+    locks: BTreeMap<Lock, Mode>,
 }
 
 fn name(log: &Log, object: ObjectId) -> Option<&ObjectName> {

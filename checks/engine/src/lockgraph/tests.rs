@@ -17,7 +17,15 @@ static WRITEBACK: Class = Class::unranked("writeback");
 
 /// The graph of every execution, all of which must end well unless `deadlocks`.
 fn graph(deadlocks: bool, body: impl Fn() + Send + Sync + 'static) -> LockGraph {
-    let mut graph = LockGraph::new();
+    explored(LockGraph::new(), deadlocks, body)
+}
+
+/// The same, added to a graph.
+fn explored(
+    mut graph: LockGraph,
+    deadlocks: bool,
+    body: impl Fn() + Send + Sync + 'static,
+) -> LockGraph {
     let options = Options {
         past_findings: true,
         ..Options::default()
@@ -69,6 +77,34 @@ fn opposite_orders_that_never_meet_are_a_cycle_with_both_witnesses() {
     let dot = graph.dot();
     assert!(dot.starts_with("digraph"), "{dot}");
     assert_eq!(dot.matches("color=red").count(), 2, "{dot}");
+    for witness in [
+        "first holds A (exclusive, ",
+        "second holds B 7 (exclusive, ",
+    ] {
+        assert_eq!(dot.matches(witness).count(), 1, "{dot}");
+    }
+}
+
+#[test]
+fn a_cycle_may_show_only_when_graphs_are_put_together() {
+    let order = |is_first: bool| {
+        graph(false, move || {
+            let (a, b) = (mutex(&A, Key::Two(1, 2)), mutex(&B, Key::One(7)));
+            let (c, d) = if is_first { (a, b) } else { (b, a) };
+            spawn("a task", move || both(&c, &d)).join();
+        })
+    };
+    let (first, second) = (order(true), order(false));
+    assert!(first.cycles().is_empty() && second.cycles().is_empty());
+    let mut whole = LockGraph::new();
+    for part in [first, second] {
+        let text = serde_json::to_string(&part.state()).unwrap();
+        whole.absorb(serde_json::from_str(&text).unwrap());
+    }
+    assert_eq!(whole.cycles().len(), 1);
+    let before = whole.state();
+    whole.absorb(before.clone());
+    assert_eq!(whole.state(), before, "nothing new");
 }
 
 #[test]
@@ -131,6 +167,64 @@ fn shares_do_not_wait_for_shares() {
     );
     assert_eq!(graph.dot().matches("style=dashed").count(), 2);
     assert_eq!(graph.cycles(), []);
+}
+
+/// Two shares in opposite orders, or one twice, by tasks that never overlap; perhaps writers.
+fn shares(is_fair: bool, twice: bool, writes: bool) -> LockGraph {
+    let classes = ["A", "B"].into_iter().filter(|_| is_fair);
+    let graph = LockGraph::with_fair(classes);
+    explored(graph, false, move || {
+        let lock = |class| Arc::new(RwLock::named(class, Key::One(1), ()));
+        let (a, b) = (lock(&A), lock(&B));
+        let shared = |first: &Arc<RwLock<()>>, second: &Arc<RwLock<()>>| {
+            let (first, second) = (first.clone(), second.clone());
+            move || {
+                let _first = first.read();
+                let _second = second.read();
+            }
+        };
+        if twice {
+            spawn("first", shared(&a, &a)).join();
+        } else {
+            spawn("first", shared(&a, &b)).join();
+            spawn("second", shared(&b, &a)).join();
+        }
+        if writes {
+            spawn("writer", move || {
+                drop(a.write());
+                drop(b.write());
+            })
+            .join();
+        }
+    })
+}
+
+#[test]
+fn readers_of_a_fair_lock_queue_behind_its_writers() {
+    let cycle = |twice| {
+        let cycles = shares(true, twice, true).cycles();
+        assert_eq!(cycles.len(), 1, "{cycles:?}");
+        cycles[0].to_string()
+    };
+    let told = cycle(false);
+    let nodes = "A -> queue of B -> B -> queue of A -> A: ";
+    assert!(told.starts_with(nodes), "{told}");
+    assert!(
+        told.contains("writer holds the queue of A 1 (exclusive, "),
+        "{told}"
+    );
+    let told = cycle(true);
+    let nodes = "A 1 -> queue of A 1 -> A 1: first holds A 1 (shared, ";
+    assert!(told.starts_with(nodes), "{told}");
+}
+
+#[test]
+fn readers_wait_for_nobody_without_fairness_or_without_writers() {
+    for twice in [false, true] {
+        for (is_fair, writes) in [(false, true), (true, false), (false, false)] {
+            assert_eq!(shares(is_fair, twice, writes).cycles(), []);
+        }
+    }
 }
 
 #[test]

@@ -7,17 +7,17 @@ use super::Row;
 use super::judge::Fault;
 use super::run::{Outcome, digest};
 use crate::args::GateArgs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The schema of [`Certificate`].
 pub const SCHEMA: &str = "cutpoint-certificate/1";
 
 /// The document.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Certificate {
     /// [`SCHEMA`].
-    pub schema: &'static str,
+    pub schema: String,
     /// The digest of [`Certificate::certified`] as JSON without white space.
     pub digest: String,
     /// What the same input always gives.
@@ -27,12 +27,12 @@ pub struct Certificate {
 }
 
 /// What the same input always gives.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Certified {
     /// The version of this program.
-    pub tool_version: &'static str,
+    pub tool_version: String,
     /// The profile.
-    pub profile: &'static str,
+    pub profile: String,
     /// The shard, if not all jobs were run.
     pub shard: Option<String>,
     /// Whether the gate passed.
@@ -44,7 +44,7 @@ pub struct Certified {
 }
 
 /// The result of one job.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name.
     pub name: String,
@@ -55,7 +55,7 @@ pub struct Entry {
 }
 
 /// What differs from run to run.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Times {
     /// Seconds that the gate took.
     pub wall_s: f64,
@@ -64,7 +64,7 @@ pub struct Times {
 }
 
 /// The cost of a job.
-#[derive(Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Cost {
     /// Seconds that its process took.
     pub wall_s: f64,
@@ -74,6 +74,14 @@ pub struct Cost {
     pub peak_rss_bytes: Option<u64>,
     /// Whether the result is from an earlier run.
     pub is_resumed: bool,
+}
+
+impl Certified {
+    /// The digest of the document.
+    pub fn digest(&self) -> String {
+        let bytes = serde_json::to_vec(self);
+        digest(&bytes.expect("it has string keys and finite numbers only"))
+    }
 }
 
 /// The certificate of a run.
@@ -87,18 +95,17 @@ pub fn of(args: &GateArgs, rows: &[Row<'_>], faults: &[Fault], wall_s: f64) -> C
         outcome: row.finished.outcome.timeless(),
     });
     let certified = Certified {
-        tool_version: env!("CARGO_PKG_VERSION"),
-        profile: args.profile.name(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        profile: args.profile.name().into(),
         shard: args.shard.map(|shard| shard.to_string()),
         passed: faults.is_empty(),
         faults: reasons.collect(),
         jobs: entries.collect(),
     };
     let costs = rows.iter().map(|row| (row.job.name.clone(), cost(row)));
-    let bytes = serde_json::to_vec(&certified);
     Certificate {
-        schema: SCHEMA,
-        digest: digest(&bytes.expect("it has string keys and finite numbers only")),
+        schema: SCHEMA.into(),
+        digest: certified.digest(),
         certified,
         times: Times {
             wall_s,

@@ -1,18 +1,18 @@
 //! What the gate runs, and what it expects of each job.
 
 use crate::args;
+use crate::differential::Judge;
 use crate::exit::Failure;
 use crate::model::SPECS;
 use crate::replay::CORRECT;
 use crate::suite::{Catalogue, Engine, Request};
+use cutpoint::explore::Shard;
 use cutpoint_traces::Trace;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// How much to check.
@@ -44,6 +44,16 @@ impl Profile {
         }
     }
 
+    /// On how many generated programs the explorer is compared with another.
+    fn programs(self, judge: Judge) -> u64 {
+        match (self, judge) {
+            (Profile::Quick, Judge::Enumeration) => 2_000,
+            (Profile::Quick, Judge::Loom) => 300,
+            (Profile::Full, Judge::Enumeration) => 50_000,
+            (Profile::Full, Judge::Loom) => 2_000,
+        }
+    }
+
     /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
     /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
     fn loom(self, request: Request) -> Request {
@@ -60,37 +70,6 @@ impl Profile {
     }
 }
 
-/// One part of the jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which part, from 1.
-    index: usize,
-    /// Out of how many.
-    of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Shard, String> {
-        let numbers = text.split_once('/').and_then(|(index, of)| {
-            let index = index.parse().ok()?;
-            Some(Shard {
-                index,
-                of: of.parse().ok()?,
-            })
-        });
-        let valid = numbers.filter(|shard| (1..=shard.of).contains(&shard.index));
-        valid.ok_or_else(|| "not of the form I/N with I from 1 to N".into())
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.index, self.of)
-    }
-}
-
 /// What to run.
 #[derive(Clone, Debug)]
 pub enum Task {
@@ -102,6 +81,13 @@ pub enum Task {
         spec: &'static str,
         /// The rule to switch off.
         without: Option<&'static str>,
+    },
+    /// `cutpoint differential`.
+    Differential {
+        /// With whom to compare.
+        judge: Judge,
+        /// On how many programs.
+        programs: u64,
     },
     /// `cutpoint replay`.
     Replay {
@@ -142,6 +128,33 @@ pub struct Job {
 }
 
 impl Job {
+    /// The part of this job that a shard has, if the job is a search that visits everything. A
+    /// search for a violation ends when it has one, so it is better left whole.
+    pub fn split(&self, shard: Shard) -> Option<Job> {
+        match (&self.task, &self.expect) {
+            (Task::Check(request), Expect::Exhausted { .. }) => Some(Job {
+                name: self.name.clone(),
+                task: Task::Check(Box::new(Request {
+                    shard,
+                    ..(**request).clone()
+                })),
+                // What must be reached need not be reached in every part.
+                expect: Expect::Holds,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a part of a job.
+    pub fn is_part(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if !request.shard.is_whole())
+    }
+
+    /// Whether it can be gone on with when it was interrupted.
+    pub fn is_resumable(&self) -> bool {
+        matches!(&self.task, Task::Check(request) if request.engine == Engine::Dpor)
+    }
+
     /// The arguments that make this program do the job.
     pub fn args(&self) -> Vec<OsString> {
         match &self.task {
@@ -154,6 +167,11 @@ impl Job {
                 args.extend(without.map(|rule| format!("--without={rule}").into()));
                 args
             }
+            Task::Differential { judge, programs } => vec![
+                "differential".into(),
+                format!("--judge={}", judge.name()).into(),
+                format!("--programs={programs}").into(),
+            ],
             Task::Replay { file, on_correct } => {
                 let mut args: Vec<OsString> = vec!["replay".into(), file.into()];
                 args.extend(on_correct.then(|| format!("--variant={CORRECT}").into()));
@@ -180,6 +198,7 @@ impl Plan {
     /// If the corpus can not be listed.
     pub fn new(profile: Profile, catalogue: &Catalogue, corpus: &Path) -> Result<Plan, Failure> {
         let mut jobs = checks(profile, catalogue);
+        jobs.extend(Judge::ALL.map(|judge| differential(profile, judge)));
         jobs.extend(models());
         let mut recorded = BTreeSet::new();
         for file in corpus_files(corpus)? {
@@ -197,14 +216,21 @@ impl Plan {
         })
     }
 
-    /// The jobs of a shard.
-    pub fn part(&self, shard: Option<Shard>) -> Vec<&Job> {
-        let is_in = |index: usize| shard.is_none_or(|shard| index % shard.of == shard.index - 1);
-        let numbered = self.jobs.iter().enumerate();
-        numbered
-            .filter(|(index, _)| is_in(*index))
-            .map(|(_, job)| job)
-            .collect()
+    /// The jobs of a shard: its part of every search that can be split, and its share of the other
+    /// jobs.
+    pub fn part(&self, shard: Option<Shard>) -> Vec<Job> {
+        let Some(shard) = shard.filter(|shard| !shard.is_whole()) else {
+            return self.jobs.clone();
+        };
+        let mut whole_jobs = 0;
+        let mut part = |job: &Job| match job.split(shard) {
+            Some(part) => Some(part),
+            None => {
+                whole_jobs += 1;
+                shard.owns(whole_jobs - 1).then(|| job.clone())
+            }
+        };
+        self.jobs.iter().filter_map(&mut part).collect()
     }
 }
 
@@ -241,6 +267,18 @@ fn check(request: Request, expect: Expect) -> Job {
         name: format!("{}/{protocol}/{}", request.scenario, request.engine),
         task: Task::Check(Box::new(request)),
         expect,
+    }
+}
+
+/// The explorer against another, on generated programs.
+fn differential(profile: Profile, judge: Judge) -> Job {
+    Job {
+        name: format!("differential/{}", judge.name()),
+        task: Task::Differential {
+            judge,
+            programs: profile.programs(judge),
+        },
+        expect: Expect::Holds,
     }
 }
 
@@ -315,17 +353,25 @@ mod tests {
         let plan = plan(Path::new("/nonexistent"));
         let shard = |text: &str| plan.part(Some(text.parse().unwrap()));
         let parts = [shard("1/3"), shard("2/3"), shard("3/3")];
-        let mut names: Vec<_> = parts.iter().flatten().map(|job| &job.name).collect();
-        let mut all: Vec<_> = plan.jobs.iter().map(|job| &job.name).collect();
-        names.sort();
-        all.sort();
-        assert_eq!(names, all);
+        let names = |is_part: bool| {
+            let jobs = parts.iter().flatten();
+            let jobs = jobs.filter(|job| job.is_part() == is_part);
+            let mut names: Vec<_> = jobs.map(|job| job.name.as_str()).collect();
+            names.sort();
+            names
+        };
+        let mut whole: Vec<_> = plan.jobs.iter().map(|job| job.name.as_str()).collect();
+        whole.sort();
+        let split: Vec<_> = whole
+            .extract_if(.., |name| name.ends_with("/correct/dpor"))
+            .collect();
+        assert_eq!(names(false), whole);
+        let three_times: Vec<_> = split.iter().flat_map(|name| [*name; 3]).collect();
+        assert_eq!(names(true), three_times);
         let sizes = parts.map(|part| part.len());
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
-        assert!(shard("99/99").is_empty());
-        for text in ["0/3", "4/3", "1", "1/0", "-1/2", "a/b", ""] {
-            assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
+        assert_eq!(shard("999/999").len(), split.len());
+        assert_eq!(shard("1/1").len(), plan.jobs.len());
     }
 
     #[test]
@@ -340,6 +386,9 @@ mod tests {
         for scenario in catalogue.scenarios.keys() {
             assert!(names.contains(format!("{scenario}/correct/dpor").as_str()));
             assert!(names.contains(format!("{scenario}/correct/loom").as_str()));
+        }
+        for judge in Judge::ALL {
+            assert!(names.contains(format!("differential/{}", judge.name()).as_str()));
         }
         let rules = SPECS
             .iter()

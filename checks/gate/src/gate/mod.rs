@@ -13,10 +13,15 @@ mod ratchet;
 
 mod certificate;
 mod junit;
+mod merge;
 mod progress;
 mod table;
 
-pub use jobs::{Profile, Shard};
+pub use certificate::{Certificate, SCHEMA as CERTIFICATE_SCHEMA};
+pub use jobs::Profile;
+#[cfg(test)]
+pub use judge::tests::check_json as check_json_of_tests;
+pub use merge::merge;
 
 use crate::args::GateArgs;
 use crate::exit::{Exit, Failure};
@@ -59,56 +64,83 @@ pub fn run(args: &GateArgs) -> Result<Exit, Failure> {
     let root = workspace::root()?;
     let catalogue = Catalogue::get();
     let plan = Plan::new(args.profile, catalogue, &root.join("traces/corpus"))?;
-    let ratchet_file = root.join("checks/gate/ratchet.toml");
-    let mut ratchet = Ratchet::read(&ratchet_file)?;
-    let certificate_file = certificate_file(args, &root)?;
-
+    Ratchet::read(&root.join("checks/gate/ratchet.toml"))?;
     let jobs = plan.part(args.shard);
     let rows = rows(args, &jobs)?;
-    let drift = ratchet.compare(args.profile, &plan.jobs, &rows);
-    let mut faults: Vec<Fault> = rows.iter().flat_map(|row| row.faults.clone()).collect();
-    faults.extend(drift.faults.iter().cloned());
+    let report = Reported {
+        args,
+        plan: &plan,
+        rows: &rows,
+        started,
+    };
+    report.report(&root)
+}
 
-    let wall_s = started.elapsed().as_secs_f64();
-    let certificate = certificate::of(args, &rows, &faults, wall_s);
-    output::write_json(&certificate_file, &certificate)?;
-    if let Some(path) = &args.junit {
-        output::write_file(
-            path,
-            junit::of(args.profile, &rows, &drift.faults).as_bytes(),
-        )?;
-    }
+/// Results that are to be reported.
+struct Reported<'a> {
+    args: &'a GateArgs,
+    plan: &'a Plan,
+    rows: &'a [Row<'a>],
+    started: Instant,
+}
 
-    let mut text = table::of(&rows);
-    let mut gaps = table::not_measured(&rows, &plan);
-    if let Some(shard) = args.shard {
-        let others = numbers::many((plan.jobs.len() - jobs.len()) as u64, "job", "jobs");
-        gaps.push(format!(
-            "{others} of the other shards; this is shard {shard}"
-        ));
+impl Reported<'_> {
+    /// Compares with what was accepted, writes everything down, and says what it means.
+    fn report(&self, root: &Path) -> Result<Exit, Failure> {
+        let Reported {
+            args,
+            plan,
+            rows,
+            started,
+        } = *self;
+        let ratchet_file = root.join("checks/gate/ratchet.toml");
+        let mut ratchet = Ratchet::read(&ratchet_file)?;
+        let certificate_file = certificate_file(args, root)?;
+        let drift = ratchet.compare(args.profile, &plan.jobs, rows);
+        let mut faults: Vec<Fault> = rows.iter().flat_map(|row| row.faults.clone()).collect();
+        faults.extend(drift.faults.iter().cloned());
+
+        let wall_s = started.elapsed().as_secs_f64();
+        let certificate = certificate::of(args, rows, &faults, wall_s);
+        output::write_json(&certificate_file, &certificate)?;
+        if let Some(path) = &args.junit {
+            output::write_file(
+                path,
+                junit::of(args.profile, rows, &drift.faults).as_bytes(),
+            )?;
+        }
+
+        let mut text = table::of(rows);
+        let mut gaps = table::not_measured(rows, plan);
+        if let Some(shard) = args.shard {
+            let others = numbers::many((plan.jobs.len() - rows.len()) as u64, "job", "jobs");
+            gaps.push(format!(
+                "{others} of the other shards; this is shard {shard}"
+            ));
+        }
+        list(&mut text, "Not measured", &gaps);
+        list(
+            &mut text,
+            "Ratchet",
+            &keep(ratchet, &ratchet_file, &drift.notes),
+        );
+        conclude(&mut text, &faults, rows.len(), wall_s);
+        let _ = writeln!(
+            text,
+            "{}",
+            styled(
+                FAINT,
+                format!("certificate: {}", certificate_file.display())
+            )
+        );
+        output::print(&text)?;
+        Ok(exit(&faults))
     }
-    list(&mut text, "Not measured", &gaps);
-    list(
-        &mut text,
-        "Ratchet",
-        &keep(ratchet, &ratchet_file, &drift.notes),
-    );
-    conclude(&mut text, &faults, rows.len(), wall_s);
-    let _ = writeln!(
-        text,
-        "{}",
-        styled(
-            FAINT,
-            format!("certificate: {}", certificate_file.display())
-        )
-    );
-    output::print(&text)?;
-    Ok(exit(&faults))
 }
 
 /// Runs the jobs and judges their results.
-fn rows<'a>(args: &GateArgs, jobs: &[&'a Job]) -> Result<Vec<Row<'a>>, Failure> {
-    let runner = Runner::new(args.profile, args.resume.as_deref())?;
+fn rows<'a>(args: &GateArgs, jobs: &'a [Job]) -> Result<Vec<Row<'a>>, Failure> {
+    let runner = Runner::new(args.profile, args.shard, args.resume.as_deref())?;
     let progress = Progress::new(jobs.len());
     let finished = runner.run(jobs, &progress);
     progress.end();

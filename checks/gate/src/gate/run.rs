@@ -7,8 +7,10 @@
 use super::jobs::{Job, Profile, Task};
 use super::progress::Progress;
 use crate::exit::{Exit, Failure};
-use crate::json::{CheckJson, ModelJson, ReplayJson};
+use crate::json::{CheckJson, DifferentialJson, ModelJson, ReplayJson};
 use crate::output;
+use cutpoint::explore::Shard;
+use cutpoint::state::{self, StateError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -31,6 +33,8 @@ pub enum Outcome {
     Check(Box<CheckJson>),
     /// The result of `model check`.
     Model(ModelJson),
+    /// The result of `differential`.
+    Differential(DifferentialJson),
     /// The result of `replay`.
     Replay(ReplayJson),
     /// There is no result; the text says what happened instead.
@@ -43,6 +47,7 @@ impl Outcome {
         match self {
             Outcome::Check(check) => &check.verdict,
             Outcome::Model(model) => &model.verdict,
+            Outcome::Differential(differential) => &differential.verdict,
             Outcome::Replay(replay) => &replay.verdict,
             Outcome::Broken(_) => "HarnessBroken",
         }
@@ -54,7 +59,7 @@ impl Outcome {
             Outcome::Check(check) => check.invariant.as_deref(),
             Outcome::Model(model) => model.invariant.as_deref(),
             Outcome::Replay(replay) => replay.invariant.as_deref(),
-            Outcome::Broken(_) => None,
+            Outcome::Differential(_) | Outcome::Broken(_) => None,
         }
     }
 
@@ -63,6 +68,7 @@ impl Outcome {
         match self {
             Outcome::Check(check) => Outcome::Check(Box::new(check.timeless())),
             Outcome::Model(model) => Outcome::Model(model.timeless()),
+            Outcome::Differential(differential) => Outcome::Differential(differential.timeless()),
             Outcome::Replay(replay) => Outcome::Replay(replay.timeless()),
             Outcome::Broken(why) => Outcome::Broken(why.clone()),
         }
@@ -108,7 +114,11 @@ impl Runner {
     ///
     /// # Errors
     /// If a directory can not be made, or this program does not find itself.
-    pub fn new(profile: Profile, kept: Option<&Path>) -> Result<Runner, Failure> {
+    pub fn new(
+        profile: Profile,
+        shard: Option<Shard>,
+        kept: Option<&Path>,
+    ) -> Result<Runner, Failure> {
         let problem = |what: &str, error: io::Error| Failure::Other(format!("{what}: {error}"));
         if let Some(directory) = kept {
             output::make_directory(directory)?;
@@ -117,9 +127,17 @@ impl Runner {
         let program = program.map_err(|error| problem("can not find this program", error))?;
         let content = fs::read(&program);
         let content = content.map_err(|error| problem("can not read this program", error))?;
+        let binary = digest(&content);
+        if let Some(directory) = kept {
+            let shard = shard.unwrap_or_default();
+            claim(
+                directory,
+                &format!("gate, {}, part {shard}, program {binary}", profile.name()),
+            )?;
+        }
         let scratch = tempfile::Builder::new().prefix("cutpoint-gate.").tempdir();
         Ok(Runner {
-            binary: digest(&content),
+            binary,
             program,
             scratch: scratch.map_err(|error| problem("no temporary directory", error))?,
             kept: kept.map(Path::to_path_buf),
@@ -128,7 +146,7 @@ impl Runner {
     }
 
     /// Runs the jobs, and returns their results in the same order.
-    pub fn run(&self, jobs: &[&Job], progress: &Progress) -> Vec<Finished> {
+    pub fn run(&self, jobs: &[Job], progress: &Progress) -> Vec<Finished> {
         let next = AtomicUsize::new(0);
         let results = Mutex::new(vec![None; jobs.len()]);
         let work = || {
@@ -203,8 +221,14 @@ impl Runner {
         let text = |error: io::Error| error.to_string();
         let result = self.scratch.path().join(format!("{index}.json"));
         let errors = self.scratch.path().join(format!("{index}.err"));
+        let state = self.kept.as_ref().filter(|_| job.is_resumable());
+        let state = state.map(|directory| directory.join(file_stem(job) + ".search"));
+        let resume = state
+            .iter()
+            .flat_map(|state| ["--resume".as_ref(), state.as_os_str()]);
         let mut child = Command::new(&self.program)
             .args(job.args())
+            .args(resume)
             .arg("--json")
             .arg(&result)
             .stdin(Stdio::null())
@@ -225,10 +249,20 @@ impl Runner {
     }
 }
 
+/// Marks the directory as one of this gate.
+fn claim(directory: &Path, identity: &str) -> Result<(), Failure> {
+    let file = directory.join("gate.state");
+    let foreign = |error: StateError| Failure::Other(error.to_string());
+    match state::read::<()>(&file, identity).map_err(foreign)? {
+        Some(()) => Ok(()),
+        None => state::write(&file, identity, &()).map_err(foreign),
+    }
+}
+
 /// The next job to run.
-fn take<'a>(next: &AtomicUsize, jobs: &[&'a Job]) -> Option<(usize, &'a Job)> {
+fn take<'a>(next: &AtomicUsize, jobs: &'a [Job]) -> Option<(usize, &'a Job)> {
     let index = next.fetch_add(1, Ordering::Relaxed);
-    jobs.get(index).map(|job| (index, *job))
+    jobs.get(index).map(|job| (index, job))
 }
 
 /// Waits for a process, and ends it if it takes too long.
@@ -258,6 +292,7 @@ fn parse(task: &Task, bytes: &[u8]) -> serde_json::Result<Outcome> {
     Ok(match task {
         Task::Check(_) => Outcome::Check(document(bytes)?),
         Task::Model { .. } => Outcome::Model(document(bytes)?),
+        Task::Differential { .. } => Outcome::Differential(document(bytes)?),
         Task::Replay { .. } => Outcome::Replay(document(bytes)?),
     })
 }
@@ -273,7 +308,12 @@ fn request(job: &Job) -> Vec<String> {
 }
 
 fn kept_file(directory: &Path, job: &Job) -> PathBuf {
-    directory.join(job.name.replace('/', "+") + ".json")
+    directory.join(file_stem(job) + ".json")
+}
+
+/// A file name for a job.
+fn file_stem(job: &Job) -> String {
+    job.name.replace('/', "+")
 }
 
 /// Tells contents apart that differ by accident; it does not resist those who want to deceive.
@@ -300,7 +340,7 @@ mod tests {
     use crate::gate::judge::tests::{check_json, job};
 
     fn runner(kept: &Path) -> Runner {
-        Runner::new(Profile::Quick, Some(kept)).unwrap()
+        Runner::new(Profile::Quick, None, Some(kept)).unwrap()
     }
 
     #[test]
@@ -355,8 +395,8 @@ mod tests {
         assert!(why.contains("no result"), "{why}");
         assert_eq!(
             fs::read_dir(directory.path()).unwrap().count(),
-            0,
-            "it is not kept"
+            1,
+            "it is not kept; there is only the mark of this gate"
         );
     }
 

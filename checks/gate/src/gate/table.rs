@@ -3,7 +3,7 @@
 use super::Row;
 use super::jobs::{Expect, Plan, Task};
 use super::run::Outcome;
-use crate::json::{CheckJson, ModelJson};
+use crate::json::{CheckJson, DifferentialJson, ModelJson};
 use crate::numbers::{count, many, seconds};
 use crate::output::{BAD, BOLD, GOOD, HALF, plain, styled};
 use crate::replay::CORRECT;
@@ -65,6 +65,16 @@ const MODELS: [Column; 7] = [
     number("s"),
 ];
 
+const DIFFERENTIALS: [Column; 7] = [
+    words("DPOR against"),
+    number("programs"),
+    words("verdict"),
+    number("traces"),
+    number("executions"),
+    number("theirs"),
+    number("s"),
+];
+
 const REPLAYS: [Column; 5] = [
     words("counterexample"),
     words("replayed on"),
@@ -76,16 +86,21 @@ const REPLAYS: [Column; 5] = [
 /// The tables of all kinds of jobs that ran.
 pub fn of(rows: &[Row<'_>]) -> String {
     let (mut checks, mut models, mut replays) = (Vec::new(), Vec::new(), Vec::new());
+    let mut differentials = Vec::new();
     for row in rows {
         match &row.job.task {
             Task::Check(_) => checks.push(check_cells(row)),
             Task::Model { spec, without } => models.push(model_cells(row, spec, *without)),
+            Task::Differential { judge, .. } => {
+                differentials.push(differential_cells(row, judge.name()));
+            }
             Task::Replay { on_correct, .. } => replays.push(replay_cells(row, *on_correct)),
         }
     }
     let mut text = String::new();
     render(&mut text, &CHECKS, &checks);
     render(&mut text, &MODELS, &models);
+    render(&mut text, &DIFFERENTIALS, &differentials);
     render(&mut text, &REPLAYS, &replays);
     text
 }
@@ -163,6 +178,25 @@ fn model_cells(row: &Row<'_>, spec: &str, without: Option<&str>) -> Vec<Cell> {
         invariant(row),
         counted(|model| model.states),
         counted(|model| model.depth),
+        cell(seconds(row.finished.wall_s)),
+    ]
+}
+
+fn differential_cells(row: &Row<'_>, judge: &str) -> Vec<Cell> {
+    let document = match &row.finished.outcome {
+        Outcome::Differential(document) => Some(document),
+        _ => None,
+    };
+    let counted = |of: fn(&DifferentialJson) -> u64| {
+        cell(document.map_or("-".into(), |document| count(of(document))))
+    };
+    vec![
+        cell(judge),
+        counted(|document| document.programs),
+        verdict(row),
+        counted(|document| document.traces_distinct),
+        counted(|document| document.executions),
+        counted(|document| document.judges_executions),
         cell(seconds(row.finished.wall_s)),
     ]
 }

@@ -1,5 +1,6 @@
 //! Histories on a recording device, cut by power failures everywhere.
 
+pub mod images;
 pub mod oracle;
 pub mod random;
 pub mod run;

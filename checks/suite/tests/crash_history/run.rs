@@ -93,7 +93,11 @@ impl Start {
     }
 
     /// Plays a history, each operation between two marks in the log.
-    fn play<P: Protocol>(&self, ops: &[Op], setting: Setting) -> Result<(Log, Played), String> {
+    pub(super) fn play<P: Protocol>(
+        &self,
+        ops: &[Op],
+        setting: Setting,
+    ) -> Result<(Log, Played), String> {
         let options = MountOptions {
             blocks_per_folio: setting.blocks_per_folio,
             journal: JournalOptions {
@@ -137,7 +141,11 @@ impl Start {
         })
     }
 
-    fn base(&self) -> MemoryBase {
+    pub(super) fn image(&self) -> Arc<Image> {
+        self.image.clone()
+    }
+
+    pub(super) fn base(&self) -> MemoryBase {
         let base = MemoryBase::zeroed(BLOCK_SIZE, self.image.size());
         self.image
             .blocks()

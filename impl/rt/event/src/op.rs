@@ -138,12 +138,14 @@ impl Op {
         ]
     };
 
-    /// Whether the operation can be disabled, so that a task may have to wait for it.
+    /// Whether the operation can be disabled, so that a task may have to wait for it. Of what
+    /// nobody announced one has to assume so.
     pub const fn may_block(self) -> bool {
         use Op::*;
         matches!(
             self,
-            AcquireShared
+            Unannounced
+                | AcquireShared
                 | AcquireExclusive
                 | FlagAwait
                 | CountAwaitZero

@@ -37,8 +37,8 @@ pub fn leave_out(names: &[String]) {
     });
 }
 
-/// The parts asked for since [`leave_out`], in the order of the first question, those that were left
-/// out included.
+/// The parts asked for since [`leave_out`], in the order of the first question, those that were
+/// left out included.
 pub fn asked() -> Vec<&'static str> {
     PARTS.with_borrow(|parts| parts.asked.clone())
 }

@@ -19,7 +19,7 @@ mod switch;
 
 pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};
 pub use object::Object;
-pub use switch::{Abandoned, op};
+pub use switch::{Abandoned, always_op, op};
 
 use cutpoint_event::{log, pending};
 

@@ -51,7 +51,7 @@ pub fn op<R>(object: &Object, op: Op, enabled: impl Fn() -> bool, body: impl FnO
 }
 
 /// Runs one operation that is a scheduling point at either granularity: an atomic access, parking.
-pub(crate) fn always_op<R>(
+pub fn always_op<R>(
     object: &Object,
     op: Op,
     enabled: impl Fn() -> bool,

@@ -12,7 +12,8 @@ use crate::crash::{
 };
 use cutpoint_event::Log;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{RngSeed, TestRunner};
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -111,6 +112,32 @@ fn recover_records(disk: &LazyDisk) -> (bool, Vec<u8>) {
         is_committed,
         disk.read(2).expect("a block of the disk").to_vec(),
     )
+}
+
+/// What the frontier argument needs of a log to say anything: that frontiers are several, and cuts
+/// more than frontiers, and images more than cuts.
+#[test]
+fn the_generated_logs_are_not_trivial() {
+    let (logs, telling) = (Cell::new(0), Cell::new(0));
+    let mut runner = TestRunner::new(config());
+    let result = runner.run(&acts(), |acts| {
+        let ground = ground(2, Tear::Block);
+        let log = log_of(&acts, 2, false);
+        let frontiers = cases(&log, CutMode::Frontier, &ground);
+        let cuts = cases(&log, CutMode::AllCuts, &ground).len();
+        let images: u128 = frontiers.iter().map(|(_, case)| case.states()).sum();
+        logs.set(logs.get() + 1);
+        let is_telling = frontiers.len() > 1 && cuts > frontiers.len();
+        let is_telling = is_telling && images > frontiers.len() as u128;
+        telling.set(telling.get() + u32::from(is_telling));
+        Ok(())
+    });
+    result.expect("nothing to fail");
+    let (logs, telling) = (logs.get(), telling.get());
+    assert!(
+        logs >= 500 && telling > logs / 4,
+        "{telling} of {logs} logs"
+    );
 }
 
 /// The case of one image.

@@ -4,6 +4,7 @@
 //! one could go first. Races are noticed when the later operation is about to run, or waits at the
 //! end; the other order is planned when the execution is over (see [`super::races`]).
 
+use super::limits::Limits;
 use super::wakeup::{Action, Event, mix, name_of};
 use super::{Tasks, only};
 use crate::clock::{Clocks, Precedence, place};
@@ -214,13 +215,20 @@ impl History {
 
     /// Notices the operations that race with `pending`, which is about to run or waits for ever.
     /// `was_enabled` says whether it could have run at an event at which it waited already.
-    pub(super) fn find_races(&mut self, pending: &Move, was_enabled: impl Fn(u32) -> bool) {
+    pub(super) fn find_races(
+        &mut self,
+        pending: &Move,
+        limits: &Limits,
+        was_enabled: impl Fn(u32) -> bool,
+    ) {
         let object = place(pending.object);
         let Some(&last) = self.last.get(object) else {
             return;
         };
         let later = Event::of(pending, name(pending.object));
         let others = self.users[object] & !only(pending.task);
+        let may_wait =
+            pending.op.may_block() || limits.concern(pending.task, pending.op, pending.object);
         let mut covered = std::mem::take(&mut self.covered);
         covered.clear();
         covered.extend_from_slice(self.clocks.now(pending.task));
@@ -240,7 +248,9 @@ impl History {
             };
             if component(&covered, task) >= step.index {
                 done |= only(task);
-            } else if RACING[pending.op as usize] & (1 << op as usize) != 0 {
+            } else if RACING[pending.op as usize] & (1 << op as usize) != 0
+                && !limits.order(number, pending)
+            {
                 self.races.push(Race {
                     first: number,
                     second: self.taken as u32,
@@ -248,8 +258,8 @@ impl History {
                 });
                 // Where the later operation surely can go, races with what precedes the earlier one
                 // are found once it went there. Else they have to be found here.
-                let surely = !pending.op.may_block()
-                    || (self.rests_since(pending.task, number) && was_enabled(number));
+                let surely =
+                    !may_wait || (self.rests_since(pending.task, number) && was_enabled(number));
                 if surely {
                     let clock = self.clocks.of(number as usize);
                     covered.resize(covered.len().max(clock.len()), 0);
@@ -314,6 +324,11 @@ impl Waits {
 
     pub(super) fn insert(&mut self, state: u64) {
         self.0[state as usize % Waits::ROOM] = state;
+    }
+
+    /// All of them.
+    pub(super) fn states(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied().filter(|state| *state != 0)
     }
 
     pub(super) fn contains(&self, state: u64) -> bool {

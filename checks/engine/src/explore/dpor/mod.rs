@@ -44,12 +44,21 @@
 //! Proportional to the longest execution, and to the branches that wait on the current path.
 
 mod history;
+mod limits;
+mod path;
 mod races;
+mod split;
+mod state;
 mod wakeup;
 
+pub use state::PathState;
+
 use self::history::{History, Race, Waits};
-use self::wakeup::{Action, Event, Link, NONE, Pool, Sequence, independent};
-use super::drive::{Body, drive};
+use self::limits::{Limit, Limits};
+use self::split::Part;
+use self::wakeup::{Link, NONE, Pool, Sequence};
+use super::drive::{Body, drive_kept};
+use super::kept::{Keep, Keeping, SearchState};
 use super::turns::{Move, Pick, Policy};
 use super::{Explored, Observer, Options, StoppedBy};
 use crate::clock::{DECLARED, Precedence};
@@ -83,6 +92,43 @@ pub fn explore(
     explore_with(Mistake::None, options, body, observe)
 }
 
+/// Explores like [`explore`], from where an earlier exploration was left, if `start` says where,
+/// and lets `keep` have its state between executions.
+///
+/// What is found is the same as if the search had never been left, if all that decides it is: the
+/// program, the options but for the budgets, and what the observer makes of what it has seen. The
+/// time that [`Options::time`] allows is that of this call. A search that has found something has
+/// no state to go on from: `keep` is not asked then.
+///
+/// # Errors
+/// If no search was ever in the state to start from.
+pub fn explore_kept(
+    start: Option<SearchState>,
+    options: &Options,
+    body: impl Fn() + Send + Sync + 'static,
+    observe: Observer<'_>,
+    keep: Keep<'_>,
+) -> Result<Explored, String> {
+    let body: Body = Arc::new(body);
+    let (policy, runs, split) = match start.as_ref().map(|state| state.path.as_ref()) {
+        None => {
+            let part = split::part(options.shard, options, &body);
+            let (runs, split) = (part.runs, part.digest);
+            (Dpor::new(Mistake::None, part), runs, split)
+        }
+        Some(None) => (Dpor::new(Mistake::None, Part::default()), 0, 0),
+        Some(Some(path)) => (Dpor::from_state(path)?, 0, 0),
+    };
+    let keeping = Keeping {
+        start,
+        runs,
+        split,
+        keep,
+    };
+    let (explored, _) = drive_kept(policy, true, options, body, observe, Some(keeping));
+    Ok(counted(explored))
+}
+
 /// Explores with a known mistake in the algorithm.
 pub fn explore_with(
     mistake: Mistake,
@@ -91,9 +137,21 @@ pub fn explore_with(
     observe: Observer<'_>,
 ) -> Explored {
     let body: Body = Arc::new(body);
-    let mut explored = drive(Dpor::new(mistake), true, options, body, observe).0;
-    // Sleep sets never let two executions of one trace complete (Godefroid, 1996), so
-    // the completed ones need not be compared.
+    let part = split::part(options.shard, options, &body);
+    let mut keep = |_: &dyn Fn() -> SearchState, _| ();
+    let keeping = Keeping {
+        start: None,
+        runs: part.runs,
+        split: part.digest,
+        keep: &mut keep,
+    };
+    let policy = Dpor::new(mistake, part);
+    counted(drive_kept(policy, true, options, body, observe, Some(keeping)).0)
+}
+
+/// Sleep sets never let two executions of one trace complete (Godefroid, 1996), so the completed
+/// ones need not be compared.
+fn counted(mut explored: Explored) -> Explored {
     let completed = explored.executions - explored.sleep_blocked;
     explored.traces_distinct.get_or_insert(completed);
     explored
@@ -147,6 +205,8 @@ struct Dpor {
     position: usize,
     /// Levels below this one are a repetition: their races were looked for before.
     fresh: usize,
+    /// Levels below this one are a repetition whose races are still known.
+    raced: usize,
     /// The last turn on the path.
     last_turn: Option<usize>,
     started: bool,
@@ -161,11 +221,19 @@ struct Dpor {
     /// The numbers of the events that the sequence was made of.
     numbers: Vec<usize>,
     by_first: Vec<Race>,
+    limits: Limits,
+    /// The limits of the searches that are still to be made.
+    units: std::vec::IntoIter<Vec<Limit>>,
+    /// The moves of this turn, where some are held back.
+    limited: Vec<Move>,
+    /// Whether there is to be one execution only.
+    is_probe: bool,
     broken: Option<String>,
 }
 
 impl Dpor {
-    fn new(mistake: Mistake) -> Dpor {
+    /// Searches one after the other, each under its limits.
+    fn new(mistake: Mistake, part: Part) -> Dpor {
         let mut precedence: Precedence = DECLARED;
         if mistake == Mistake::ReadersOrderReaders {
             precedence[Op::AcquireShared as usize] |= 1 << Op::ReleaseShared as usize;
@@ -176,6 +244,7 @@ impl Dpor {
             arena: Vec::new(),
             position: 0,
             fresh: 0,
+            raced: 0,
             last_turn: None,
             started: false,
             tasks: 1,
@@ -186,118 +255,11 @@ impl Dpor {
             sequence: Sequence::default(),
             numbers: Vec::new(),
             by_first: Vec::new(),
+            limits: Limits::default(),
+            units: part.units.into_iter(),
+            limited: Vec::new(),
+            is_probe: false,
             broken: None,
-        }
-    }
-
-    /// The tasks whose operation was explored elsewhere when a new level begins: those of the turn
-    /// before whose operation commutes with the one that was taken.
-    fn inherited_sleep(&self) -> Tasks {
-        let Some(level) = self.last_turn.map(|level| self.levels[level]) else {
-            return 0;
-        };
-        let Kind::Turn { chosen, .. } = level.kind else {
-            return 0;
-        };
-        let moves = self.moves_from(level.moves);
-        let Some(taken) = moves.iter().find(|other| other.task == chosen) else {
-            return 0;
-        };
-        let mut asleep = 0;
-        let mut left = level.sleep & !only(chosen);
-        for other in moves {
-            if left == 0 {
-                break;
-            }
-            if left & only(other.task) != 0 {
-                left &= !only(other.task);
-                if taken.object != other.object || independent(taken.op, other.op) {
-                    asleep |= only(other.task);
-                }
-            }
-        }
-        asleep
-    }
-
-    /// The arena from a turn's first move on. The turn's own moves are in order of their tasks and
-    /// come first, so the first move of a task that was there is that turn's.
-    fn moves_from(&self, start: u32) -> &[Move] {
-        &self.arena[start as usize..]
-    }
-
-    /// Takes the first of the followed branches whose event is `possible`. What lies behind it is
-    /// followed next; the others are what the new level still has to explore.
-    fn follow_branch(&mut self, possible: impl Fn(&Event) -> bool) -> (Option<Event>, Link) {
-        let mut branches = std::mem::replace(&mut self.followed, NONE);
-        while let Some((event, mut behind)) = self.pool.take(&mut branches) {
-            if possible(&event) {
-                self.followed = behind;
-                return (Some(event), branches);
-            }
-            self.pool.discard(&mut behind);
-        }
-        (None, NONE)
-    }
-
-    /// Enters a turn that was not there before. `None` if nobody awake can go.
-    fn open(&mut self, moves: &[Move], enabled: Tasks, current: TaskId) -> Option<TaskId> {
-        let sleep = self.inherited_sleep();
-        let awake = enabled & !sleep;
-        let (event, branches) = self.follow_branch(|event| {
-            matches!(event.action, Action::Turn { .. }) && awake & only(event.task) != 0
-        });
-        let chosen = match event {
-            Some(event) => event.task,
-            None if awake == 0 => return None,
-            None if awake & only(current) != 0 => current,
-            None => lowest(awake),
-        };
-        let start = self.arena.len() as u32;
-        self.arena.extend_from_slice(moves);
-        self.levels.push(Level {
-            moves: start,
-            known: places(),
-            sleep,
-            branches,
-            kind: Kind::Turn { enabled, chosen },
-        });
-        Some(chosen)
-    }
-
-    /// Enters a choice that was not there before.
-    fn open_choice(&mut self, task: TaskId, of: u64) {
-        let (event, branches) = self.follow_branch(|event| {
-            event.task == task && matches!(event.action, Action::Choice { value } if value < of)
-        });
-        let value = match event.map(|event| event.action) {
-            Some(Action::Choice { value }) => value,
-            _ => 0,
-        };
-        let turn = self.last_turn.map(|level| self.levels[level].moves);
-        self.levels.push(Level {
-            moves: turn.unwrap_or(0),
-            known: places(),
-            sleep: self.inherited_sleep(),
-            branches,
-            kind: Kind::Choice {
-                task,
-                of,
-                value,
-                spent: NONE,
-            },
-        });
-    }
-
-    /// Repeats a turn. `None` if it is not the same as before.
-    fn repeat(&mut self, moves: &[Move], enabled: Tasks) -> Option<TaskId> {
-        let level = self.levels[self.position];
-        let same_moves = self.moves_from(level.moves).starts_with(moves);
-        match level.kind {
-            Kind::Turn {
-                enabled: before,
-                chosen,
-            } if same_moves && enabled == before => Some(chosen),
-            _ => None,
         }
     }
 
@@ -320,58 +282,64 @@ impl Dpor {
     /// Notices the races of an operation that is about to run, or that waits for ever.
     fn find_races(&mut self, pending: &Move) {
         let levels = &self.levels;
-        self.history.find_races(pending, |number| {
+        self.history.find_races(pending, &self.limits, |number| {
             matches!(levels[number as usize].kind, Kind::Turn { enabled, .. }
                 if enabled & only(pending.task) != 0)
         });
     }
 
-    /// Marks what the last level decides now as explored.
-    fn spend(&mut self) {
-        let Some(level) = self.levels.last_mut() else {
-            return;
-        };
-        match &mut level.kind {
-            Kind::Turn { chosen, .. } => level.sleep |= only(*chosen),
-            Kind::Choice {
-                task, value, spent, ..
-            } => {
-                let action = Action::Choice { value: *value };
-                let event = Event {
-                    task: *task,
-                    action,
-                };
-                self.pool.push(spent, event);
-            }
+    /// Decides a turn. None of the moves need be enabled.
+    fn decide(&mut self, moves: &[Move], current: TaskId) -> Pick {
+        if self.tasks > TASKS_MAX {
+            let why = format!("more than {TASKS_MAX} tasks");
+            return Pick::Stop(StoppedBy::Unsupported(why));
         }
+        let enabled = moves.iter().filter(|turn| turn.enabled);
+        let enabled = enabled.fold(0, |set, turn| set | only(turn.task));
+        let chosen = if self.broken.is_some() {
+            return self.nondeterministic();
+        } else if self.limits.is_left {
+            return Pick::Blocked;
+        } else if self.position < self.levels.len() {
+            match self.repeat(moves, enabled) {
+                Some(chosen) => chosen,
+                None => return self.nondeterministic(),
+            }
+        } else {
+            match self.open(moves, enabled, current) {
+                Some(chosen) => chosen,
+                None => {
+                    self.ended(moves);
+                    return Pick::Blocked;
+                }
+            }
+        };
+        let Some(taken) = moves.iter().find(|turn| turn.task == chosen) else {
+            return self.nondeterministic();
+        };
+        if self.position >= self.fresh {
+            self.note_waits(moves);
+        }
+        if self.position >= self.raced {
+            self.find_races(taken);
+        }
+        self.limits.take(self.position as u32, taken);
+        self.history.take(taken);
+        self.last_turn = Some(self.position);
+        self.position += 1;
+        Pick::Run(chosen)
     }
 
-    /// Lets the last level decide for its next branch, if it has one.
-    ///
-    /// A branch that begins with a task that could not go is passed over: the operation that it was
-    /// planned for waits, inside a plain shuttle type, for the very operation that it was to
-    /// precede. (Whether announced operations are enabled is asked when they are planned.)
-    fn advance(&mut self) -> bool {
-        let Some(level) = self.levels.last_mut() else {
+    /// Begins the next search. `false` if there is none.
+    fn next_unit(&mut self) -> bool {
+        let Some(limits) = self.units.next() else {
             return false;
         };
-        while let Some((event, mut behind)) = self.pool.take(&mut level.branches) {
-            match (&mut level.kind, event.action) {
-                (Kind::Turn { enabled, chosen }, Action::Turn { .. })
-                    if *enabled & only(event.task) != 0 =>
-                {
-                    *chosen = event.task;
-                }
-                (Kind::Choice { value, .. }, Action::Choice { value: next }) => *value = next,
-                _ => {
-                    self.pool.discard(&mut behind);
-                    continue;
-                }
-            }
-            self.followed = behind;
-            return true;
-        }
-        false
+        self.limits = Limits::new(limits);
+        self.waits = Waits::new();
+        (self.fresh, self.raced) = (0, 0);
+        self.history.begin(0);
+        true
     }
 }
 
@@ -380,9 +348,13 @@ impl Policy for Dpor {
         self.position = 0;
         self.last_turn = None;
         self.tasks = 1;
+        self.limits.begin();
         if !self.started {
             self.started = true;
-            return true;
+            return self.next_unit();
+        }
+        if self.is_probe {
+            return false;
         }
         self.pool.discard(&mut self.followed);
         self.plan();
@@ -390,11 +362,12 @@ impl Policy for Dpor {
             self.spend();
             if self.advance() {
                 self.fresh = self.levels.len() - 1;
+                self.raced = self.fresh;
                 self.history.begin(self.fresh);
                 return true;
             }
             match self.levels.pop() {
-                None => return false,
+                None => return self.next_unit(),
                 Some(level) => match level.kind {
                     Kind::Turn { .. } => self.arena.truncate(level.moves as usize),
                     Kind::Choice { mut spent, .. } => self.pool.discard(&mut spent),
@@ -415,46 +388,29 @@ impl Policy for Dpor {
         }
     }
 
+    fn reduces(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
-        if self.tasks > TASKS_MAX {
-            let why = format!("more than {TASKS_MAX} tasks");
-            return Pick::Stop(StoppedBy::Unsupported(why));
-        }
-        let enabled = moves.iter().filter(|turn| turn.enabled);
-        let enabled = enabled.fold(0, |set, turn| set | only(turn.task));
-        let chosen = if self.broken.is_some() {
-            return self.nondeterministic();
-        } else if self.position < self.levels.len() {
-            match self.repeat(moves, enabled) {
-                Some(chosen) => chosen,
-                None => return self.nondeterministic(),
-            }
-        } else {
-            match self.open(moves, enabled, current) {
-                Some(chosen) => chosen,
-                None => {
-                    self.ended(moves);
-                    return Pick::Blocked;
-                }
-            }
-        };
-        let Some(taken) = moves.iter().find(|turn| turn.task == chosen) else {
-            return self.nondeterministic();
-        };
-        if self.position >= self.fresh {
-            self.note_waits(moves);
-            self.find_races(taken);
-        }
-        self.history.take(taken);
-        self.last_turn = Some(self.position);
-        self.position += 1;
-        Pick::Run(chosen)
+        let mut limited = std::mem::take(&mut self.limited);
+        limited.clear();
+        limited.extend(moves.iter().map(|turn| Move {
+            enabled: turn.enabled && !self.limits.hold_back(turn),
+            ..*turn
+        }));
+        let pick = self.decide(&limited, current);
+        self.limited = limited;
+        pick
     }
 
     fn choose(&mut self, _name: &'static str, of: u64) -> u64 {
         let task = log::current_task();
-        if self.position == self.levels.len() {
-            self.open_choice(task, of);
+        let allows = self.limits.choose(task);
+        let is_new = self.position == self.levels.len();
+        if self.limits.is_left || (is_new && !self.open_choice(task, of, allows)) {
+            self.limits.is_left = true;
+            return 0;
         }
         self.position += 1;
         match self.levels[self.position - 1].kind {
@@ -472,14 +428,17 @@ impl Policy for Dpor {
         }
     }
 
+    fn save(&self) -> Option<PathState> {
+        Some(self.to_state())
+    }
+
+    fn is_elsewhere(&mut self) -> bool {
+        self.limits.is_left || !self.limits.are_met()
+    }
+
     fn ended(&mut self, moves: &[Move]) {
         for waiting in moves.iter().filter(|turn| !turn.enabled) {
             self.find_races(waiting);
         }
     }
-}
-
-/// The place after that of the last object of this execution so far.
-fn places() -> usize {
-    log::with(|log| log.objects.len() + 1)
 }

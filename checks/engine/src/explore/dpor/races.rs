@@ -74,10 +74,7 @@ impl Dpor {
     /// may be possible to go before all of them and not before any single one. Answers whether
     /// there was anything to leave out.
     fn leave_out_rivals(&mut self, later: &Event) -> bool {
-        let Action::Turn { op, .. } = later.action else {
-            return false;
-        };
-        if !op.may_block() {
+        if !self.may_wait(later) {
             return false;
         }
         let history = &self.history;
@@ -106,22 +103,30 @@ impl Dpor {
     /// it waited then, and nothing in the sequence lets it go on; or it was seen to wait for its
     /// object as it is then.
     fn can_not_go(&self, level: usize, later: &Event) -> bool {
-        let (Action::Turn { op, .. }, Kind::Turn { enabled, .. }) =
-            (later.action, self.levels[level].kind)
-        else {
+        let Kind::Turn { enabled, .. } = self.levels[level].kind else {
             return false;
         };
         let mut numbers = self.numbers.iter();
         if !numbers.any(|number| self.history.causes(*number, later)) {
             return enabled & only(later.task) == 0;
         }
-        if !op.may_block() {
+        if !self.may_wait(later) {
             return false;
         }
         let state = self.history.state(later, |number| {
             number < level || self.numbers.binary_search(&number).is_ok()
         });
         self.waits.contains(state)
+    }
+
+    /// Whether an operation may have to wait, for what it is or because it is held back.
+    fn may_wait(&self, later: &Event) -> bool {
+        match later.action {
+            Action::Turn { op, object, .. } => {
+                op.may_block() || self.limits.concern(later.task, op, object)
+            }
+            Action::Choice { .. } => false,
+        }
     }
 
     /// Plans the values of a choice that nobody planned yet.

@@ -100,9 +100,15 @@ pub(super) fn independent(a: Op, b: Op) -> bool {
     a.before(b) == Relation::Independent && b.before(a) == Relation::Independent
 }
 
-/// A number for an object's class and key. Two that are equal by accident cost an execution.
+/// A number for an object's class and key, the same in every process. Two that are equal by
+/// accident cost an execution.
 pub(super) fn name_of(name: &ObjectName) -> u64 {
-    let class = std::ptr::from_ref(name.class).addr() as u64;
+    let words = name.class.name.as_bytes().chunks(8);
+    let class = words.fold(0, |class, word| {
+        let mut bytes = [0; 8];
+        bytes[..word.len()].copy_from_slice(word);
+        mix(class, u64::from_le_bytes(bytes))
+    });
     match name.key {
         Key::Only => mix(class, 1),
         Key::One(a) => mix(mix(class, 2), a),
@@ -255,6 +261,39 @@ impl Pool {
                 self.release(link);
             }
         }
+    }
+
+    /// The nodes of some branches with their depths, every node before what is behind it.
+    pub(super) fn walk(&self, branches: Link) -> impl Iterator<Item = (u32, Event)> {
+        let mut left = vec![(0, branches)];
+        std::iter::from_fn(move || {
+            while let Some((depth, link)) = left.pop() {
+                if let Some(node) = self.nodes.get(link as usize) {
+                    left.extend([(depth, node.next), (depth + 1, node.children)]);
+                    return Some((depth, node.event));
+                }
+            }
+            None
+        })
+    }
+
+    /// A node of its own.
+    pub(super) fn leaf(&mut self, event: Event) -> Link {
+        self.node(Node {
+            event,
+            children: NONE,
+            next: NONE,
+        })
+    }
+
+    /// Puts a node beside one that is the last so far.
+    pub(super) fn put_beside(&mut self, last: Link, node: Link) {
+        self.nodes[last as usize].next = node;
+    }
+
+    /// Puts a node behind one that is a leaf so far.
+    pub(super) fn put_behind(&mut self, leaf: Link, node: Link) {
+        self.nodes[leaf as usize].children = node;
     }
 
     /// Sees to it that the tree covers the sequence: goes down as far as the tree agrees with it,

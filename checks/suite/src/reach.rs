@@ -18,8 +18,11 @@ pub const PUNCHED: &str = "short write gave reserved blocks back";
 /// Memory pressure took a folio.
 pub const RECLAIMED: &str = "folio was reclaimed";
 
-/// Each named state with the question whether an execution was in it.
-const STATES: [(&str, fn(&Log) -> bool); 6] = [
+/// Whether an execution was in a state, by its log.
+type IsIn = fn(&Log) -> bool;
+
+/// Each named state with its question.
+const STATES: [(&str, IsIn); 6] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")

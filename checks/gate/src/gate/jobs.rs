@@ -58,7 +58,7 @@ impl Profile {
     /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
     fn loom(self, request: Request) -> Request {
         let (preemptions, executions) = match self {
-            Profile::Quick => (2, 20_000),
+            Profile::Quick => (2, 4_000),
             Profile::Full => (3, 500_000),
         };
         Request {

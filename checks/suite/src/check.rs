@@ -97,6 +97,12 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
     if request.design == Design::Bh {
         return unsupported("the bh design is not built; use --design im".into());
     }
+    let has_variants = request.engine != Engine::Loom || cfg!(feature = "loom-variants");
+    if request.variant.is_some() && !has_variants {
+        let text = "this build runs only correct protocols on loom; build it with \
+                    --features cutpoint-gate/loom-variants, or use --engine dpor";
+        return unsupported(text.into());
+    }
     let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);
     if request.preemptions.is_some() && !has_bound {
         return unsupported(format!(

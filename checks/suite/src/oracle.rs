@@ -1,9 +1,9 @@
 //! What a recovered file may hold, and what it must.
 //!
 //! Promises are read off the steps and acknowledgements that lie inside a power cut. They say what
-//! recovery *must* show (what a scenario has acknowledged as durable) and what it *may* show besides
-//! (zeroes below a size that was set whatever had been written below it). What else may be there is
-//! the scenario's [`Contract`].
+//! recovery *must* show (what a scenario has acknowledged as durable) and what it *may* show
+//! besides (zeroes below a size that was set whatever had been written below it). What else may be
+//! there is the scenario's [`Contract`].
 
 use crate::content::{BLOCK_SIZE, Found};
 use crate::contract::{Contract, Zeroes};
@@ -138,7 +138,10 @@ pub fn judge_part(
 /// Whether zeroes up to byte `end` are legal.
 fn zeroes_are_legal(zeroes: Zeroes, end: u64, promises: &[Promise]) -> bool {
     let was_set = |by: &str| {
-        let covers = |promise: &Promise| matches!(promise, Promise::SizeSet(step, to) if *step == by && *to >= end);
+        let covers = |promise: &Promise| match promise {
+            Promise::SizeSet(step, to) => *step == by && *to >= end,
+            _ => false,
+        };
         promises.iter().any(covers)
     };
     match zeroes {

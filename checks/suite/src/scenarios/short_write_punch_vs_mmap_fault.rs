@@ -6,8 +6,8 @@
 //! second block, or does not; its fault takes no `i_rwsem`. Then, or instead, writeback and memory
 //! pressure take what is dirty and then what is clean.
 //!
-//! What may go wrong: the write punches a block into which the store has just gone (the thread "xfs:
-//! write page faults in iomap are not buffered writes"), or drops its folio, or leaves a
+//! What may go wrong: the write punches a block into which the store has just gone (the thread
+//! "xfs: write page faults in iomap are not buffered writes"), or drops its folio, or leaves a
 //! reservation that nobody will ever use.
 
 use super::super::extfs::device::memory::Image;

@@ -1,6 +1,6 @@
 //! # Source
-//! "iomap: buffered write failure should not truncate the page cache"; the punch-against-fault thread.
-//! Catalogue entry D16.
+//! "iomap: buffered write failure should not truncate the page cache"; the punch-against-fault
+//! thread. Catalogue entry D16.
 //!
 //! # Breaks
 //! I21: what the program had stored is gone.

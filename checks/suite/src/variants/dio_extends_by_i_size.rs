@@ -5,9 +5,9 @@
 //! # Breaks
 //! I35: the size is raised without `i_rwsem` held exclusively.
 //!
-//! A write inside the file does not count as extending it, though the size on disk is smaller. So it
-//! runs as an overwrite, under the shared lock, and no orphan record is made. In Linux the size on
-//! disk then stays behind; here the end of the I/O notices, without the lock.
+//! A write inside the file does not count as extending it, though the size on disk is smaller. So
+//! it runs as an overwrite, under the shared lock, and no orphan record is made. In Linux the size
+//! on disk then stays behind; here the end of the I/O notices, without the lock.
 
 use super::extfs::inode::Inode;
 use super::extfs::journal::JournalSteps;

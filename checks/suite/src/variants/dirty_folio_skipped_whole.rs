@@ -1,6 +1,6 @@
 //! # Source
-//! linux v7.0 fs/iomap/buffered-io.c `iomap_write_delalloc_ifs_punch` looks at each block. Catalogue
-//! entry D27.
+//! linux v7.0 fs/iomap/buffered-io.c `iomap_write_delalloc_ifs_punch` looks at each block.
+//! Catalogue entry D27.
 //!
 //! # Breaks
 //! I5: a clean block of a dirty folio stays delayed.

@@ -1,5 +1,6 @@
 //! # Source
-//! The direct-I/O thread: an error of the conversion returned before the truncate. Catalogue entry D42.
+//! The direct-I/O thread: an error of the conversion returned before the truncate. Catalogue entry
+//! D42.
 //!
 //! # Breaks
 //! I17: what was mapped and not written stays, and so does the orphan record.

@@ -1,6 +1,6 @@
 //! # Source
-//! The review of the first ext4-on-iomap patches: rounding the range. Catalogue entry D21, its other
-//! end.
+//! The review of the first ext4-on-iomap patches: rounding the range. Catalogue entry D21, its
+//! other end.
 //!
 //! # Breaks
 //! I5: the last block stays delayed under a clean page.

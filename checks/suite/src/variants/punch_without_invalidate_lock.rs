@@ -1,6 +1,6 @@
 //! # Source
-//! "xfs: write page faults in iomap are not buffered writes", whose thread tells the race; catalogue
-//! entry D15.
+//! "xfs: write page faults in iomap are not buffered writes", whose thread tells the race;
+//! catalogue entry D15.
 //!
 //! # Breaks
 //! I6: the store's page is dirty over a hole, and writeback drops it.

@@ -4,7 +4,8 @@
 //! # Breaks
 //! I1: two reservations for one delayed block.
 //!
-//! The hole is not looked up again under `i_data_sem`, where the fault has made it delayed meanwhile.
+//! The hole is not looked up again under `i_data_sem`, where the fault has made it delayed
+//! meanwhile.
 
 use super::extfs::delalloc::Iomap;
 use super::extfs::device::Device;

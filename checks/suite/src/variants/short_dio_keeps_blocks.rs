@@ -1,6 +1,6 @@
 //! # Source
-//! The review of v4 of the direct-I/O series: "blocks beyond EOF will be reused by buffered I/O" was
-//! withdrawn for this. Catalogue entry D37.
+//! The review of v4 of the direct-I/O series: "blocks beyond EOF will be reused by buffered I/O"
+//! was withdrawn for this. Catalogue entry D37.
 //!
 //! # Breaks
 //! I14: a crash before the buffered rest leaves a written block past the end, off the orphan list.

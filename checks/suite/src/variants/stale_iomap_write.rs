@@ -2,8 +2,8 @@
 //! "iomap: write iomap validity checks". Catalogue entry D23.
 //!
 //! # Breaks
-//! I21: the block was written and its folio dropped meanwhile; what the old mapping calls delayed is
-//! zeroed around the copy, and the store is lost.
+//! I21: the block was written and its folio dropped meanwhile; what the old mapping calls delayed
+//! is zeroed around the copy, and the store is lost.
 //!
 //! The cookie is not compared under the folio lock.
 

@@ -2,35 +2,65 @@
 //! controlled runtime.
 
 use super::extfs::units::BLOCK_SIZE;
-use super::scenarios::writeback_vs_truncate;
+use super::scenarios;
 use super::variants::with_protocol;
+use crate::contract::Contract;
 use crate::record::BaseImage;
 use std::sync::Arc;
 
 /// One execution of a scenario.
 pub type Body = Box<dyn Fn() + Send + Sync>;
 
+/// Evaluates `$call` with `$module` standing for the scenario of that name, and `$scenario` for the
+/// name itself. The value is an `Option`: `None` if there is no such scenario.
+macro_rules! with_scenario {
+    ($name:expr, $module:ident => $call:expr) => {
+        with_scenario!(@match $name, $module => $call;
+            dio_extend_vs_delalloc_writeback,
+            short_write_punch_vs_mmap_fault,
+            writeback_vs_truncate,
+        )
+    };
+    (@match $name:expr, $module:ident => $call:expr; $($scenario:ident,)*) => {
+        match $name {
+            $(stringify!($scenario) => {
+                use scenarios::$scenario as $module;
+                Some($call)
+            })*
+            _ => None,
+        }
+    };
+}
+
+/// The bodies of scenarios, each under the correct protocol and its own variants.
+macro_rules! body_of {
+    ($name:expr, $variant:expr; $($scenario:ident,)*) => {
+        match $name {
+            $(stringify!($scenario) => {
+                let base = scenarios::$scenario::base();
+                let run = with_protocol!($scenario, $variant, P => {
+                    scenarios::$scenario::run::<P> as fn(&Arc<_>)
+                })?;
+                Some(Box::new(move || run(&base)))
+            })*
+            _ => None,
+        }
+    };
+}
+
 /// The body of a scenario under a variant, or under the correct protocol. `None` if there is no
 /// such scenario or variant.
 pub fn body(scenario: &str, variant: Option<&str>) -> Option<Body> {
-    match scenario {
-        "writeback_vs_truncate" => {
-            let base = writeback_vs_truncate::base();
-            let run = with_protocol!(variant, super::variants, P => {
-                writeback_vs_truncate::run::<P> as fn(&Arc<_>)
-            })?;
-            Some(Box::new(move || run(&base)))
-        }
-        _ => None,
-    }
+    body_of!(scenario, variant;
+        dio_extend_vs_delalloc_writeback,
+        short_write_punch_vs_mmap_fault,
+        writeback_vs_truncate,
+    )
 }
 
 /// The image that a scenario's executions start from.
 pub fn base(scenario: &str) -> Option<BaseImage> {
-    let image = match scenario {
-        "writeback_vs_truncate" => writeback_vs_truncate::base(),
-        _ => return None,
-    };
+    let image = with_scenario!(scenario, module => module::base())?;
     let blocks = image.blocks();
     Some(BaseImage {
         content: blocks
@@ -39,4 +69,9 @@ pub fn base(scenario: &str) -> Option<BaseImage> {
         blocks: image.size(),
         block_size: BLOCK_SIZE,
     })
+}
+
+/// What a scenario says of its file.
+pub fn contract(scenario: &str) -> Option<&'static Contract> {
+    with_scenario!(scenario, module => &module::CONTRACT)
 }

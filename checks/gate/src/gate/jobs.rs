@@ -54,23 +54,11 @@ impl Profile {
         }
     }
 
-    /// How a variant is looked for: in the quick profile with the fewest preemptions that show it,
-    /// in the full one without a bound.
-    fn variant(self, request: Request, preemptions: u32) -> Request {
-        Request {
-            preemptions: match self {
-                Profile::Quick => Some(preemptions as usize),
-                Profile::Full => None,
-            },
-            ..request
-        }
-    }
-
     /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
     /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
     fn loom(self, request: Request) -> Request {
         let (preemptions, executions) = match self {
-            Profile::Quick => (2, 20_000),
+            Profile::Quick => (2, 4_000),
             Profile::Full => (3, 500_000),
         };
         Request {
@@ -265,10 +253,10 @@ fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
         };
         let request = Request {
             design: scenario.design(),
+            preemptions: Some(variant.preemptions as usize),
             ..Request::new(&variant.scenario, Some(name))
         };
         let invariant = variant.invariant.clone();
-        let request = profile.variant(request, variant.preemptions);
         jobs.push(check(request, Expect::Violates(Some(invariant))));
     }
     jobs

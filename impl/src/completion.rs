@@ -41,14 +41,20 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
             ),
         ])
     });
-    let is_append = ioend.end > ioend.inode.disksize.get();
-    if ioend.unwritten || is_append || ioend.error.is_some() {
+    if ioend.error.is_none() && P::ends_in_interrupt(&ioend) {
+        end_writeback(&ioend);
+    } else {
         let inode = ioend.inode.clone();
         inode.completed.write(|completed| completed.push(ioend));
         end_io_work(fs, &inode);
-    } else {
-        end_writeback(&ioend);
     }
+}
+
+/// Whether an I/O was a pure overwrite inside the size on disk: then nothing is left to do that
+/// takes a handle.
+pub fn ends_in_interrupt(ioend: &Ioend) -> bool {
+    let is_append = ioend.end > ioend.inode.disksize.get();
+    !ioend.unwritten && !is_append
 }
 
 /// The worker: ends every I/O of a file that completed and could not be ended in the interrupt.

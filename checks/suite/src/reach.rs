@@ -19,6 +19,9 @@ pub const PUNCHED: &str = "short write gave reserved blocks back";
 pub const RECLAIMED: &str = "folio was reclaimed";
 /// A direct write looked at the file while another was in flight, which ended before it mapped.
 pub const DIO_IN_FLIGHT: &str = "direct write began while another was in flight";
+/// A direct write found, once its data was on the device, a block in the cache that had been read
+/// meanwhile.
+pub const READ_DROPPED: &str = "block was read between a direct write's start and end";
 /// A checkpoint emptied the log between fsync's submission of data and their completion.
 pub const TAIL_MOVED: &str = "log tail moved while fsync waited for its data";
 /// A block of an extent tree was freed whose copy is in the log.
@@ -34,7 +37,7 @@ pub const PUNCH_ZEROED: &str = "punch zeroed a part of a block";
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 12] = [
+const STATES: [(&str, IsIn); 13] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
@@ -50,6 +53,10 @@ const STATES: [(&str, IsIn); 12] = [
     (RECLAIMED, |log| happens(log, "reclaim folio")),
     (DIO_IN_FLIGHT, |log| {
         happens_between(log, "check direct write", "direct I/O completes", "map")
+    }),
+    (READ_DROPPED, |log| {
+        let mut after = steps(log).skip_while(|(_, name, _)| *name != "direct I/O completes");
+        after.any(|(_, name, _)| name == "drop folio")
     }),
     (TAIL_MOVED, |log| {
         happens_between(log, "submit", "update log tail", "writeback done")

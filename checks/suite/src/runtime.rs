@@ -18,6 +18,7 @@ macro_rules! with_scenario {
         with_scenario!(@match $name, $module => $call;
             dio_extend_vs_delalloc_writeback,
             direct_write_pair,
+            direct_write_vs_read,
             fsync_vs_checkpoint,
             revoke_and_reuse,
             short_write_punch_vs_mmap_fault,
@@ -59,6 +60,7 @@ pub fn body(scenario: &str, variant: Option<&str>) -> Option<Body> {
     body_of!(scenario, variant;
         dio_extend_vs_delalloc_writeback,
         direct_write_pair,
+        direct_write_vs_read,
         fsync_vs_checkpoint,
         revoke_and_reuse,
         short_write_punch_vs_mmap_fault,

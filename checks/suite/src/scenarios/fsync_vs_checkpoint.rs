@@ -1,8 +1,9 @@
 //! fsync of data written in place and of data that extends the file, beside another's commit and
 //! checkpoint, in the IM design.
 //!
-//! A file has one block. A program writes it again, and one block more, and calls fsync; when that
-//! has returned, both must survive. Meanwhile another task commits, and writes the log to its homes.
+//! A file has one block, and a second that has been written since and is in the running transaction.
+//! A program writes the first again, in place, and calls fsync; when that has returned, both must
+//! survive. Meanwhile another task commits, and writes the log to its homes.
 //!
 //! What may go wrong: fsync relies on a commit that flushed before the data was complete; a commit
 //! block is durable before the log, or the tail of the log moves before the homes are durable;
@@ -11,8 +12,8 @@
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
-use super::super::extfs::{fsync, write};
-use super::setting::{self, Setting, join, promise_durable};
+use super::super::extfs::{fsync, write, writeback};
+use super::setting::{self, ALL, Setting, join, promise_durable};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -46,8 +47,12 @@ pub fn run<P: Protocol>(base: &Arc<Image>) {
     let setting = Setting::<P>::new(base, 1);
     let blocks = (0..2).flat_map(|b| content::block(Tag::Second, b));
     let content: Vec<u8> = blocks.collect();
-    write::buffered_write(&setting.fs, &setting.inode, 0, &content).expect("there is room");
-    assert_eq!(content.len(), 2 * BLOCK_SIZE);
+    let (first, second) = content.split_at(BLOCK_SIZE);
+    let (fs, inode) = (&*setting.fs, &setting.inode);
+    write::buffered_write(fs, inode, BLOCK_SIZE as u64, second).expect("there is room");
+    writeback::writepages(fs, inode, ALL, true).expect("writeback does not fail");
+    while fs.step_io() {}
+    write::buffered_write(fs, inode, 0, first).expect("there is room");
 
     let promised = content.clone();
     let program = setting.spawn("fsync", move |fs, inode| {

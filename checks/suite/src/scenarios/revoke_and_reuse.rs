@@ -21,10 +21,10 @@ const BLOCK: u64 = BLOCK_SIZE as u64;
 /// Blocks that the file is written anew with: enough to reach where the leaf was.
 const BLOCKS: u32 = 8;
 
-/// What a power cut may leave: nothing of the data, before the file has a size again.
+/// What a power cut may leave. Of the eleven blocks that the file has at first none is written.
 pub static CONTRACT: Contract = Contract {
     areas: &[Area {
-        bytes: 0..8192,
+        bytes: 0..11264,
         data: &[Tag::First],
         zeroes: Zeroes::Legal,
     }],

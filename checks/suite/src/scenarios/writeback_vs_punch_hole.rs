@@ -28,11 +28,18 @@ const RAISED: Zeroes = Zeroes::After("raise i_disksize before punch");
 
 /// What a power cut may leave.
 pub static CONTRACT: Contract = Contract {
-    areas: &[Area {
-        bytes: 0..3072,
-        data: &[Tag::First],
-        zeroes: RAISED,
-    }],
+    areas: &[
+        Area {
+            bytes: 0..1536,
+            data: &[Tag::First],
+            zeroes: RAISED,
+        },
+        Area {
+            bytes: 1536..3072,
+            data: &[Tag::First],
+            zeroes: Zeroes::Legal,
+        },
+    ],
 };
 
 /// The image that every execution starts from: an empty file.

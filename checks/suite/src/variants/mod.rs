@@ -38,6 +38,7 @@ pub mod punch_not_ours;
 pub mod punch_only_below_eof;
 pub mod punch_rounded_down;
 pub mod punch_without_invalidate_lock;
+pub mod read_cache_kept;
 pub mod recovery_reset_before_flush;
 pub mod reserve_without_second_look;
 pub mod revoke_ignored;
@@ -78,11 +79,15 @@ macro_rules! with_protocol {
             orphan_del_by_end_io::OrphanDelByEndIo,
         )
     };
+    (direct_write_vs_read, $variant:expr, $protocol:ident => $call:expr) => {
+        with_protocol!(@match $variant, $protocol => $call;
+            read_cache_kept::ReadCacheKept,
+        )
+    };
     (fsync_vs_checkpoint, $variant:expr, $protocol:ident => $call:expr) => {
         with_protocol!(@match $variant, $protocol => $call;
             commit_before_log::CommitBeforeLog,
             commit_without_preflush::CommitWithoutPreflush,
-            frozen_copy_missing::FrozenCopyMissing,
             fsync_trusts_commit::FsyncTrustsCommit,
             recovery_reset_before_flush::RecoveryResetBeforeFlush,
             tail_before_flush::TailBeforeFlush,
@@ -128,6 +133,7 @@ macro_rules! with_protocol {
         with_protocol!(@match $variant, $protocol => $call;
             cookie_taken_late::CookieTakenLate,
             disksize_before_io::DisksizeBeforeIo,
+            frozen_copy_missing::FrozenCopyMissing,
             map_without_cookie::MapWithoutCookie,
             throttled_under_handle::ThrottledUnderHandle,
             truncate_passes_writeback::TruncatePassesWriteback,

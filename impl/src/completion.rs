@@ -5,6 +5,7 @@
 //! The ext4-on-iomap series v4 09/23 `ext4_iomap_end_bio`, `ext4_iomap_end_io`; XFS's
 //! fs/xfs/xfs_aops.c `xfs_end_ioend` is the model.
 
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::Filesystem;
@@ -18,7 +19,8 @@ use crate::{allocate, trace};
 use std::ops::Range;
 
 /// The device reports that an I/O has completed. A pure overwrite inside the size on disk ends
-/// here; everything else, and every error, goes to the worker.
+/// here; everything else, and every error, goes to the worker. In the BH design the size on disk has
+/// been raised before, so that an I/O of writeback ends here unless it has failed.
 ///
 /// # Locking
 /// Interrupt context: takes only `i_completed_io_lock`.
@@ -41,7 +43,7 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
             ),
         ])
     });
-    if ioend.error.is_none() && P::ends_in_interrupt(&ioend) {
+    if ioend.error.is_none() && P::ends_in_interrupt(fs.design(), &ioend) {
         end_writeback(&ioend);
     } else {
         let inode = ioend.inode.clone();
@@ -50,10 +52,10 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
     }
 }
 
-/// Whether an I/O was a pure overwrite inside the size on disk: then nothing is left to do that
-/// takes a handle.
-pub fn ends_in_interrupt(ioend: &Ioend) -> bool {
-    let is_append = ioend.end > ioend.inode.disksize.get();
+/// Whether an I/O was a pure overwrite: then nothing is left to do that takes a handle. In the IM
+/// design it must also lie inside the size on disk.
+pub fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
+    let is_append = design == Design::Im && ioend.end > ioend.inode.disksize.get();
     !ioend.unwritten && !is_append
 }
 

@@ -144,7 +144,8 @@ fn create_at<D: Device, P: Protocol>(
     let tid = handle.tid();
     handle.stop();
     trace::step("create", || trace::args([("ino", ino.0.into())]));
-    let inode = Inode::new(position, on_disk, ExtentTree::new(), fs.blocks_per_folio);
+    let (design, folio) = (fs.design(), fs.blocks_per_folio);
+    let inode = Inode::new(position, on_disk, ExtentTree::new(), design, folio);
     inode.note_tid(tid);
     inode.iget();
     let inode = Arc::new(inode);

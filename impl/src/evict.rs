@@ -3,6 +3,7 @@
 //! # Source
 //! linux v7.0 fs/ext4/inode.c `ext4_evict_inode`, fs/ext4/super.c `ext4_clear_inode`.
 
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::Filesystem;
@@ -44,8 +45,8 @@ pub fn iput<D: Device, P: Protocol>(
 /// it off the orphan list.
 ///
 /// # Locking
-/// Requires: that nobody else uses the inode, and no handle. Takes: folio locks, waiting for
-/// writeback; then a handle, under which `i_data_sem`, the orphan lock and the group lock.
+/// Requires: that nobody else uses the inode, and no handle. Takes: in the BH design a handle, and
+/// folio locks under it; folio locks, waiting for writeback; then a handle, under which `i_data_sem`, the orphan lock and the group lock.
 ///
 /// # Crash
 /// One transaction: before it has committed, the inode is on the orphan list, and recovery does the
@@ -57,6 +58,10 @@ pub fn delete<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Arc<Inode>,
 ) -> Result<(), FsError> {
+    if fs.design() == Design::Bh {
+        let handle = fs.start_handle(1)?;
+        P::begin_ordered_truncate(fs, &handle, inode, 0);
+    }
     drop_folios(fs, inode);
     // Before the number is free, or this might drop its next owner.
     fs.inodes.with(|inodes| inodes.remove(&inode.ino));

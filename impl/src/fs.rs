@@ -3,6 +3,7 @@
 use crate::allocate;
 use crate::buffer::{Buffer, BufferCache};
 use crate::cache::Folio;
+use crate::design::Design;
 use crate::device::Device;
 use crate::direct::DirectIo;
 use crate::disk;
@@ -19,9 +20,10 @@ use crate::protocol::{Correct, Protocol};
 use crate::space::Space;
 use crate::units::{Ino, Lblk, Pblk};
 use crate::{completion, evict, fsync};
-use rt::sync::{Arc, LeafMutex};
+use rt::sync::{Arc, LeafMutex, Weak};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 /// Who runs background work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,9 +36,13 @@ pub enum Background {
 }
 
 /// A mounted file system.
-pub struct Filesystem<D: Device, P: Protocol = Correct> {
+pub struct Filesystem<D: Device, P: Protocol = Correct>(Arc<Mounted<D, P>>);
+
+/// What a mounted file system consists of. The journal's hooks refer to it too, without keeping it.
+pub struct Mounted<D: Device, P: Protocol> {
     pub(crate) device: Arc<D>,
     pub(crate) geometry: Geometry,
+    pub(crate) design: Design,
     pub(crate) background: Background,
     pub(crate) blocks_per_folio: u32,
     pub(crate) journal: Journal<D, P>,
@@ -53,7 +59,28 @@ pub struct Filesystem<D: Device, P: Protocol = Correct> {
     pub(crate) writeback_error: LeafMutex<Option<FsError>>,
 }
 
+impl<D: Device, P: Protocol> Deref for Filesystem<D, P> {
+    type Target = Mounted<D, P>;
+
+    fn deref(&self) -> &Mounted<D, P> {
+        &self.0
+    }
+}
+
 impl<D: Device, P: Protocol> Filesystem<D, P> {
+    pub(crate) fn new(mounted: Arc<Mounted<D, P>>) -> Filesystem<D, P> {
+        Filesystem(mounted)
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Mounted<D, P>> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// Which design's protocols run on it.
+    pub fn design(&self) -> Design {
+        self.design
+    }
+
     /// The device.
     pub fn device(&self) -> &D {
         &self.device
@@ -113,7 +140,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     /// [`FsError::NotFound`] if there is no such inode or it is not in use; [`FsError::Format`],
     /// [`FsError::Device`].
     pub fn inode(&self, ino: Ino) -> Result<Arc<Inode>, FsError> {
-        if let Some(inode) = self.inodes.with(|inodes| inodes.get(&ino).cloned()) {
+        if let Some(inode) = self.inode_in_memory(ino) {
             return Ok(inode);
         }
         let position = self.geometry.locate(ino).ok_or(FsError::NotFound)?;
@@ -121,7 +148,8 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
         let on_disk = decoded?;
         let tree = read_tree(&self.buffers, &self.geometry, position, &on_disk)?;
-        let inode = Arc::new(Inode::new(position, on_disk, tree, self.blocks_per_folio));
+        let inode = Inode::new(position, on_disk, tree, self.design, self.blocks_per_folio);
+        let inode = Arc::new(inode);
         Ok(self
             .inodes
             .with(|inodes| inodes.entry(ino).or_insert(inode).clone()))
@@ -247,6 +275,11 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         self.journal.commit_once()?;
         self.journal.checkpoint_all()?;
         crate::mount::write_clean_superblock(self)
+    }
+
+    /// The inode of a number, if it is in memory.
+    pub(crate) fn inode_in_memory(&self, ino: Ino) -> Option<Arc<Inode>> {
+        self.inodes.with(|inodes| inodes.get(&ino).cloned())
     }
 
     /// The inodes in memory, in order of their numbers.

@@ -1,15 +1,17 @@
 //! An inode in memory: its locks, what each of them protects, and its copy on disk.
 
 use crate::cache::PageCache;
+use crate::design::Design;
 use crate::disk;
 use crate::disk::geometry::InodePosition;
 use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
 use crate::ioend::Ioend;
+use crate::journal::JournalInode;
 use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
 use crate::units::{Ino, Lblk, Tid};
-use rt::sync::LeafMutex;
+use rt::sync::{Arc, LeafMutex};
 use std::ops::{Deref, DerefMut};
 
 /// An inode in memory.
@@ -19,6 +21,8 @@ pub struct Inode {
     pub ino: Ino,
     /// Where its copy on disk lies.
     pub position: InodePosition,
+    /// The design of the file system that it belongs to.
+    pub design: Design,
     /// Held exclusively by whoever changes the size or needs a write to be atomic.
     pub i_rwsem: RwSem<()>,
     /// Held exclusively by whoever removes folios and their blocks, shared by whoever adds folios
@@ -30,6 +34,8 @@ pub struct Inode {
     pub disksize: LocklessSize,
     data: RwSem<InodeData>,
     status: SpinLock<StatusTree>,
+    /// Its ordered data.
+    pub jinode: Arc<JournalInode>,
     /// Its folios.
     pub cache: PageCache,
     /// Direct I/O under way.
@@ -86,6 +92,7 @@ impl Inode {
         position: InodePosition,
         attributes: disk::inode::Inode,
         tree: ExtentTree,
+        design: Design,
         blocks_per_folio: u32,
     ) -> Inode {
         let ino = position.ino();
@@ -99,12 +106,14 @@ impl Inode {
         Inode {
             ino,
             position,
+            design,
             i_rwsem: RwSem::new(&class::I_RWSEM, key, ()),
             invalidate_lock: RwSem::new(&class::INVALIDATE_LOCK, key, ()),
             size: LocklessSize::new(&class::I_SIZE, key, attributes.size),
             disksize: LocklessSize::new(&class::I_DISKSIZE, key, attributes.size),
             data: RwSem::new(&class::I_DATA_SEM, key, data),
             status: SpinLock::new(&class::I_ES_LOCK, key, StatusTree::new()),
+            jinode: Arc::new(JournalInode::new(ino)),
             cache: PageCache::new(ino, blocks_per_folio),
             dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),

@@ -6,6 +6,8 @@ pub mod units;
 
 pub mod error;
 
+pub mod design;
+
 pub mod device;
 
 pub mod disk;
@@ -39,6 +41,8 @@ pub mod directory;
 pub mod delalloc;
 
 pub mod write;
+
+pub mod da_write;
 
 pub mod read;
 

@@ -5,6 +5,7 @@
 //! `ext4_orphan_cleanup`.
 
 use crate::buffer::BufferCache;
+use crate::design::Design;
 use crate::device::{Device, DeviceError, Durability};
 use crate::disk;
 use crate::disk::bitmap::Bitmap;
@@ -14,7 +15,8 @@ use crate::disk::group::GroupDescriptor;
 use crate::disk::inode::FileType;
 use crate::disk::superblock::Superblock;
 use crate::error::FsError;
-use crate::fs::{Background, Filesystem, read_tree};
+use crate::fs::{Background, Filesystem, Mounted, read_tree};
+use crate::inode::Inode;
 use crate::journal::{
     self, CommitHooks, Journal, JournalError, JournalLocation, JournalOptions, Recovered,
     RecoveryError,
@@ -25,13 +27,17 @@ use crate::protocol::{Correct, Protocol};
 use crate::space::{GroupBuffers, Space};
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
-use crate::{allocate, evict, trace};
-use rt::sync::{Arc, LeafMutex};
+use crate::{allocate, evict, trace, writeback};
+use rt::sync::{Arc, LeafMutex, Weak};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// How to mount.
 #[derive(Clone, Copy, Debug)]
 pub struct MountOptions {
+    /// Which design's protocols to run. The format on disk is the same, so it may be another one
+    /// than at the last mount.
+    pub design: Design,
     /// Who runs background work.
     pub background: Background,
     /// Blocks in a folio, 1 to 32.
@@ -43,6 +49,7 @@ pub struct MountOptions {
 impl Default for MountOptions {
     fn default() -> MountOptions {
         MountOptions {
+            design: Design::default(),
             background: Background::Stepped,
             blocks_per_folio: 4,
             journal: JournalOptions::default(),
@@ -108,12 +115,36 @@ pub enum MountError {
     Inode(FsError),
 }
 
-/// Lets freed blocks be used once their transaction has committed.
-struct Hooks {
+/// What a commit needs of the file system. It knows the file system only once that is there; before,
+/// there is nothing to commit.
+struct Hooks<D: Device, P: Protocol> {
     space: Arc<Space>,
+    mounted: LeafMutex<Weak<Mounted<D, P>>>,
 }
 
-impl CommitHooks for Hooks {
+impl<D: Device, P: Protocol> Hooks<D, P> {
+    /// The file system, and the inode of a number, if both are still there.
+    fn inode(&self, ino: Ino) -> Option<(Filesystem<D, P>, Arc<Inode>)> {
+        let fs = Filesystem::new(self.mounted.with(|mounted| mounted.upgrade())?);
+        let inode = fs.inode_in_memory(ino)?;
+        Some((fs, inode))
+    }
+}
+
+impl<D: Device, P: Protocol> CommitHooks for Hooks<D, P> {
+    fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
+        match self.inode(ino) {
+            Some((fs, inode)) => writeback::submit_inode_data_buffers(&fs, &inode, bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn wait_inode_data(&self, ino: Ino, bytes: Range<u64>) {
+        if let Some((fs, inode)) = self.inode(ino) {
+            writeback::finish_inode_data_buffers(&fs, &inode, bytes);
+        }
+    }
+
     fn freed(&self, _tid: Tid, blocks: &[Pblk]) {
         self.space
             .committed(&blocks.iter().copied().collect::<BTreeSet<_>>());
@@ -167,12 +198,15 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         let space = Arc::new(read_space(&buffers, &geometry, descriptor)?);
         let hooks = Arc::new(Hooks {
             space: space.clone(),
+            mounted: LeafMutex::new(Weak::new()),
         });
-        let fs = Filesystem {
-            journal: Journal::open_with_steps(device.clone(), location, hooks, options.journal)?,
+        let journal = hooks.clone();
+        let fs = Filesystem::new(Arc::new(Mounted {
+            journal: Journal::open_with_steps(device.clone(), location, journal, options.journal)?,
             superblock: buffers.get(SUPERBLOCK)?,
             device,
             geometry,
+            design: options.design,
             background: options.background,
             blocks_per_folio: options.blocks_per_folio,
             buffers,
@@ -183,7 +217,8 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
             inodes: LeafMutex::new(BTreeMap::new()),
             writeback_error: LeafMutex::new(None),
-        };
+        }));
+        hooks.mounted.with(|mounted| *mounted = fs.downgrade());
         fs.charge_owners()?;
         fs.clean_up_orphans(superblock.last_orphan, &mut report)?;
         Ok((fs, report))

@@ -7,6 +7,7 @@
 use crate::allocate::Kind;
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
+use crate::design::Design;
 use crate::device::Device;
 use crate::direct::{DirectIo, WriteChecks};
 use crate::error::FsError;
@@ -18,7 +19,8 @@ use crate::journal::{self, Handle, JournalSteps};
 use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
-    completion, delalloc, direct, fault, fsync, orphan, punch_hole, truncate, write, writeback,
+    completion, da_write, delalloc, direct, fault, fsync, orphan, punch_hole, truncate, write,
+    writeback,
 };
 use rt::sync::Arc;
 use std::ops::Range;
@@ -47,7 +49,46 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         writeback::map_one_extent(fs, inode, range)
     }
 
-    /// After an I/O: raises the size on disk to `end` bytes, as far as the file reaches.
+    /// BH: maps the beginning of a range of blocks as written, and orders its data.
+    ///
+    /// # Errors
+    /// As [`writeback::buffer_head::mpage_map_one_extent`].
+    fn mpage_map_one_extent<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        range: Range<Lblk>,
+    ) -> Result<Mapping, FsError> {
+        writeback::buffer_head::mpage_map_one_extent(fs, handle, inode, range)
+    }
+
+    /// BH: whether a folio is submitted as far as it is mapped, after mapping has failed midway.
+    fn submits_partial_folio(inode: &Inode, guard: &FolioGuard<'_>) -> bool {
+        writeback::buffer_head::submits_partial_folio(inode, guard)
+    }
+
+    /// BH: orders data that has been submitted, or will be before the handle stops.
+    fn inode_add_wait(handle: &mut Handle<'_>, inode: &Inode, bytes: Range<u64>) {
+        writeback::buffer_head::inode_add_wait(handle, inode, bytes)
+    }
+
+    /// BH: orders data that is dirty in the cache, and that the commit is to write.
+    fn inode_add_write(handle: &mut Handle<'_>, inode: &Inode, bytes: Range<u64>) {
+        writeback::buffer_head::inode_add_write(handle, inode, bytes)
+    }
+
+    /// BH: before a truncate drops folios: writes out what the committing transaction has ordered.
+    fn begin_ordered_truncate<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &Handle<'_>,
+        inode: &Arc<Inode>,
+        size: u64,
+    ) {
+        writeback::buffer_head::begin_ordered_truncate(fs, handle, inode, size)
+    }
+
+    /// Raises the size on disk to `end` bytes, as far as the file reaches: in the IM design after the
+    /// I/O, in the BH design in the handle that allocates.
     ///
     /// # Errors
     /// As [`completion::update_disksize`].
@@ -60,8 +101,8 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         completion::update_disksize(fs, handle, inode, end)
     }
 
-    /// Before the end of a file moves: makes the block that holds byte `size` zero from there on,
-    /// in the cache and on disk.
+    /// When the end of a file moves: makes the block that holds byte `size` zero from there on, in
+    /// the cache, and on disk at once or, in the BH design, before the transaction commits.
     ///
     /// # Errors
     /// As [`zero_partial::zero_eof`].
@@ -212,13 +253,30 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
     }
 
     /// Whether an I/O that has completed without an error can be ended in the interrupt.
-    fn ends_in_interrupt(ioend: &Ioend) -> bool {
-        completion::ends_in_interrupt(ioend)
+    fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
+        completion::ends_in_interrupt(design, ioend)
     }
 
     /// Whether fsync must flush the device, given whether its own commit has.
     fn fsync_needs_flush(has_flushed: bool) -> bool {
         fsync::needs_flush(has_flushed)
+    }
+
+    /// BH: whether a write that has moved the end of the file into a block must raise the size on
+    /// disk itself.
+    fn da_should_update_i_disksize(inode: &Inode, lblk: Lblk) -> bool {
+        da_write::da_should_update_i_disksize(inode, lblk)
+    }
+
+    /// After a write that failed beyond the end: frees everything beyond the end.
+    ///
+    /// # Errors
+    /// As [`truncate::truncate_failed_write`].
+    fn truncate_failed_write<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+    ) -> Result<(), FsError> {
+        truncate::truncate_failed_write(fs, inode)
     }
 
     /// Takes a folio's dirty blocks for I/O, and write-protects it.

@@ -1,9 +1,11 @@
 //! Truncating a file to a smaller size.
 //!
 //! # Source
-//! linux v7.0 fs/ext4/inode.c `ext4_setattr`, `ext4_truncate`, with the zeroed tail written before
-//! the transaction as in the ext4-on-iomap series: that design has no ordered data.
+//! linux v7.0 fs/ext4/inode.c `ext4_setattr`, `ext4_truncate`. In the IM design the zeroed tail is
+//! written before the transaction, as in the ext4-on-iomap series: it has no ordered data. In the BH
+//! design it is zeroed in the cache, and ordered.
 
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::{Mapping, Status};
@@ -63,19 +65,27 @@ pub fn shrink<D: Device, P: Protocol>(
 ) -> Result<(), FsError> {
     P::inode_dio_wait(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    P::zero_eof(fs, inode, size, End::Shrinks)?;
+    if fs.design() == Design::Im {
+        P::zero_eof(fs, inode, size, End::Shrinks)?;
+    }
     set_sizes(fs, inode, size)?;
     P::truncate_pagecache_range(fs, inode, Lblk::round_up(size)..END);
+    if fs.design() == Design::Bh {
+        P::zero_eof(fs, inode, size, End::Shrinks)?;
+    }
     free_blocks(fs, inode, Lblk::round_up(size))
 }
 
 /// The first handle: orphan record first, then both sizes.
 fn set_sizes<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
-    inode: &Inode,
+    inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
+    if fs.design() == Design::Bh {
+        P::begin_ordered_truncate(fs, &handle, inode, size);
+    }
     P::orphan_add(fs, &mut handle, inode)?;
     let data = inode.lock_data();
     trace::step("set i_disksize and i_size", || args([("to", size.into())]));
@@ -136,6 +146,29 @@ pub fn free_blocks<D: Device, P: Protocol>(
         return Ok(());
     }
     P::orphan_del(fs, &mut handle, inode)
+}
+
+/// After a write that failed: frees every block beyond the end, with its folios, and takes the file
+/// off the orphan list.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, no folio lock and no handle. Takes: `invalidate_lock`, exclusive,
+/// under it folio locks, and then a handle with `i_data_sem`.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+///
+/// # Source
+/// linux v7.0 fs/ext4/truncate.h `ext4_truncate_failed_write`.
+pub fn truncate_failed_write<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+) -> Result<(), FsError> {
+    let _invalidate = inode.invalidate_lock.write();
+    let end = Lblk::round_up(inode.size.get());
+    trace::step("truncate failed write", || args([("from", end.0.into())]));
+    P::truncate_pagecache_range(fs, inode, end..END);
+    free_blocks(fs, inode, end)
 }
 
 /// Removes every mapping of a range: delayed blocks give their reservation back, others their

@@ -1,4 +1,5 @@
-//! Buffered writing with delayed allocation.
+//! Buffered writing with delayed allocation: what both designs have in common, and IM's way. BH's is
+//! in [`crate::da_write`].
 //!
 //! # Source
 //! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_iter`,
@@ -7,6 +8,7 @@
 
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::status::Cookie;
@@ -18,7 +20,7 @@ use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::zero_partial::End;
-use crate::{fsync, read, trace};
+use crate::{da_write, fsync, read, trace};
 use rt::Value;
 use rt::sync::Arc;
 use std::ops::Range;
@@ -48,8 +50,8 @@ pub fn buffered_write<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Takes: `i_rwsem`, exclusive; under it one folio lock at a time, and at other times
-/// `i_data_sem`. After a short copy also `invalidate_lock`, exclusive. No handle: the two chains
-/// never nest.
+/// `i_data_sem`. After a short copy also `invalidate_lock`, exclusive. No handle under or over a
+/// folio lock: the two chains never nest.
 ///
 /// # Errors
 /// If nothing was written: [`FsError::BadAddress`], [`FsError::NoSpace`], [`FsError::TooLarge`],
@@ -97,7 +99,7 @@ pub fn synchronous_write<D: Device, P: Protocol>(
 }
 
 /// How much was written, and why it ended there.
-type Progress = (usize, Result<(), FsError>);
+pub(crate) type Progress = (usize, Result<(), FsError>);
 
 fn write<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
@@ -119,7 +121,10 @@ fn write<D: Device, P: Protocol>(
     {
         return (0, Err(error));
     }
-    let progress = write_range(fs, inode, offset..end, user);
+    let progress = match fs.design() {
+        Design::Im => write_range(fs, inode, offset..end, user),
+        Design::Bh => da_write::write_range(fs, inode, offset..end, user),
+    };
     trace::step("write", || {
         let blocks = Lblk::containing(offset)..Lblk::round_up(end);
         args([("", trace::range(&blocks)), ("bytes", progress.0.into())])
@@ -209,7 +214,7 @@ fn write_mapped<D: Device, P: Protocol>(
 
 /// Puts `copied`, for which `len` bytes were wanted, into the cache at byte `at`. Says whether it
 /// counts: the beginning of a block of which nothing else is known does not.
-fn write_block<D: Device, P: Protocol>(
+pub(crate) fn write_block<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     guard: &mut FolioGuard<'_>,
     iomap: &Iomap,
@@ -239,7 +244,7 @@ fn write_block<D: Device, P: Protocol>(
 }
 
 /// After a copy that came to nothing: a block beyond the end leaves the cache.
-fn forget_beyond_eof(inode: &Inode, guard: &mut FolioGuard<'_>, lblk: Lblk) {
+pub(crate) fn forget_beyond_eof(inode: &Inode, guard: &mut FolioGuard<'_>, lblk: Lblk) {
     if lblk.offset() >= inode.size.get() {
         guard.invalidate(lblk..Lblk(lblk.0 + 1));
     }

@@ -37,14 +37,25 @@ pub struct Scenario {
 pub struct Variant {
     /// The scenario that finds it.
     pub scenario: String,
-    /// The invariant that it violates.
+    /// The invariant that it violates with the fewest preemptions.
     pub invariant: String,
-    /// Whether it takes a power cut to show.
+    /// The invariant that a search without a bound on preemptions meets first, if it is another.
+    pub unbounded: Option<String>,
+    /// Whether it takes a power cut to show, with the fewest preemptions.
     pub needs_crash: bool,
+    /// The fewest preemptions that it takes to show.
+    pub preemptions: u32,
     /// Its entry in the catalogue of known bugs.
     pub catalogue: String,
     /// The wrong step.
     pub about: String,
+}
+
+impl Variant {
+    /// The invariant that a search without a bound on preemptions meets first.
+    pub fn unbounded(&self) -> &str {
+        self.unbounded.as_deref().unwrap_or(&self.invariant)
+    }
 }
 
 impl Scenario {

@@ -404,6 +404,7 @@ fn nothing_explored() -> Explored {
         preemptions_covered: None,
         stopped_by: StoppedBy::Observer,
         finding: None,
+        plain_types: false,
     }
 }
 

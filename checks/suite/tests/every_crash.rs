@@ -18,6 +18,7 @@ use crash_history::run::{SHORT_LOG, Setting, Start, Summary, check_seeds};
 use crash_history::seeded;
 use cutpoint::crash::Tear;
 use cutpoint_suite::on_std::variants;
+use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::protocol::{Correct, Protocol};
 use history::{Op, sequences};
@@ -27,8 +28,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Plays one history and judges its power cuts: what a printed test calls.
-fn replay(blocks_per_folio: u32, log_blocks_max: Option<u32>, tear: Tear, ops: &[Op]) {
+fn replay(
+    design: Design,
+    blocks_per_folio: u32,
+    log_blocks_max: Option<u32>,
+    tear: Tear,
+    ops: &[Op],
+) {
     let setting = Setting {
+        design,
         blocks_per_folio,
         log_blocks_max,
         tear,
@@ -132,7 +140,9 @@ fn an_overwrite_in_place_is_durable_after_fsync() {
         write(0, 0, 1_024),
         fsync,
     ];
-    replay(1, None, Tear::Block, &ops);
+    for design in Design::ALL {
+        replay(design, 1, None, Tear::Block, &ops);
+    }
 }
 
 /// Found by such a history: a hole that ended in the last block, beyond the end of the file, zeroed
@@ -153,7 +163,9 @@ fn a_hole_that_reaches_beyond_the_end_takes_the_last_block() {
             len: 2_231,
         },
     ];
-    replay(1, Some(SHORT_LOG), Tear::Block, &ops);
+    for design in Design::ALL {
+        replay(design, 1, Some(SHORT_LOG), Tear::Block, &ops);
+    }
 }
 
 /// A superblock is two sectors long, with its checksum in the second, and it is written in place
@@ -162,6 +174,7 @@ fn a_hole_that_reaches_beyond_the_end_takes_the_last_block() {
 #[test]
 fn limit_a_torn_superblock_does_not_mount() {
     let setting = Setting {
+        design: Design::Im,
         blocks_per_folio: 1,
         log_blocks_max: None,
         tear: Tear::Sector,
@@ -173,9 +186,10 @@ fn limit_a_torn_superblock_does_not_mount() {
 
 /// What the history shows under a protocol with a seeded bug. Under the correct one it shows
 /// nothing.
-fn shows<P: Protocol>(ops: &[Op], log_blocks_max: Option<u32>) -> String {
-    replay(1, log_blocks_max, Tear::Block, ops);
+fn shows<P: Protocol>(design: Design, ops: &[Op], log_blocks_max: Option<u32>) -> String {
+    replay(design, 1, log_blocks_max, Tear::Block, ops);
     let setting = Setting {
+        design,
         blocks_per_folio: 1,
         log_blocks_max,
         tear: Tear::Block,
@@ -195,6 +209,7 @@ fn every_wrong_step_is_found() {
         (
             "I23",
             shows::<variants::disksize_before_io::DisksizeBeforeIo>(
+                Design::Im,
                 &[
                     write(file, 0, 1_000),
                     Op::Writeback { file, wait: true },
@@ -208,17 +223,23 @@ fn every_wrong_step_is_found() {
         (
             "I14",
             shows::<variants::truncate_without_orphan::TruncateWithoutOrphan>(
+                Design::Im,
                 &[Op::Truncate { file: 0, size: 100 }],
                 Some(SHORT_LOG - 4),
             ),
         ),
         (
             "I14",
-            shows::<seeded::SpaceKept>(&[Op::Truncate { file: 0, size: 100 }, Op::Commit], None),
+            shows::<seeded::SpaceKept>(
+                Design::Im,
+                &[Op::Truncate { file: 0, size: 100 }, Op::Commit],
+                None,
+            ),
         ),
         (
             "I12",
             shows::<seeded::TailZeroedInCacheOnly>(
+                Design::Im,
                 &[
                     write(file, 0, 1_000),
                     fsync(),
@@ -232,6 +253,7 @@ fn every_wrong_step_is_found() {
         (
             "file 1 at byte 100: Some(0) expected",
             shows::<seeded::PartsKept>(
+                Design::Im,
                 &[
                     write(file, 0, 1_000),
                     punch(100, 100),
@@ -246,11 +268,16 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I6",
-            shows::<seeded::FoliosKept>(&[write(file, 0, 1_024), punch(0, 1_024)], None),
+            shows::<seeded::FoliosKept>(
+                Design::Im,
+                &[write(file, 0, 1_024), punch(0, 1_024)],
+                None,
+            ),
         ),
         (
             "I10",
             shows::<seeded::SizeNotRaisedBeforePunch>(
+                Design::Im,
                 &[
                     write(file, 0, 1_024),
                     fsync(),
@@ -262,7 +289,41 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I17",
-            shows::<seeded::OrphanLeft>(&[write(file, 0, 1_024), shrink], None),
+            shows::<seeded::OrphanLeft>(Design::Im, &[write(file, 0, 1_024), shrink], None),
+        ),
+    ];
+    for (expected, found) in found {
+        assert!(found.contains(expected), "{expected} expected: {found}");
+    }
+}
+
+/// As above, of the steps that only the BH design has.
+#[test]
+fn every_wrong_step_of_the_bh_design_is_found() {
+    let file = 1;
+    let fsync = || Op::Fsync { file };
+    let data = [
+        write(file, 0, 1_024),
+        Op::Writeback { file, wait: true },
+        Op::Commit,
+    ];
+    let tail = [
+        write(file, 0, 1_000),
+        fsync(),
+        Op::Truncate { file, size: 500 },
+        Op::Extend { file, size: 900 },
+        Op::Commit,
+    ];
+    let end = [write(file, 0, 500), fsync(), write(file, 500, 300), fsync()];
+    let bh = Design::Bh;
+    let found = [
+        ("I22", shows::<seeded::DataNotOrdered>(bh, &data, None)),
+        ("I22", shows::<seeded::CommitDoesNotWait>(bh, &data, None)),
+        ("I12", shows::<seeded::TailNotOrdered>(bh, &tail, None)),
+        ("I12", shows::<seeded::TailOnlyWaitedFor>(bh, &tail, None)),
+        (
+            "I10",
+            shows::<seeded::EndInsideBlockForgotten>(bh, &end, None),
         ),
     ];
     for (expected, found) in found {

@@ -7,6 +7,7 @@
 mod history;
 
 use cutpoint_event::log;
+use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
@@ -48,18 +49,21 @@ fn base(free_blocks: u64) -> Arc<Image> {
 /// Plays a history and judges what is left.
 fn check(
     base: &Arc<Image>,
+    designs: Designs,
     blocks_per_folio: u32,
     ops: &[Op],
     e2fsck: &E2fsck,
 ) -> Result<(), String> {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
+        design: designs.first(),
         blocks_per_folio,
         ..MountOptions::default()
     };
     log::start();
     let outcome = Player::mount(device.clone(), options, Model::default()).and_then(
         |mut player: Player<_>| {
+            player.alternates = designs == Designs::Alternating;
             ops.iter()
                 .enumerate()
                 .try_for_each(|(index, op)| player.play(index, op))?;
@@ -74,22 +78,42 @@ fn check(
     e2fsck.judge(&device.snapshot())
 }
 
+/// Which design a history is played in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Designs {
+    Im,
+    Bh,
+    /// IM first, and after every remount the other one.
+    Alternating,
+}
+
+impl Designs {
+    const ALL: [Designs; 3] = [Designs::Im, Designs::Bh, Designs::Alternating];
+
+    fn first(self) -> Design {
+        match self {
+            Designs::Im | Designs::Alternating => Design::Im,
+            Designs::Bh => Design::Bh,
+        }
+    }
+}
+
 /// A history as the source of a test that plays it.
-fn as_test(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
+fn as_test(designs: Designs, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
     let lines: String = ops
         .iter()
         .map(|op| format!("        Op::{op:?},\n"))
         .collect();
     format!(
-        "#[test]\nfn a_history_that_failed() {{\n    replay({blocks_per_folio}, {free_blocks}, &[\n\
-         {lines}    ]);\n}}\n"
+        "#[test]\nfn a_history_that_failed() {{\n    replay(Designs::{designs:?}, {blocks_per_folio}, \
+         {free_blocks}, &[\n{lines}    ]);\n}}\n"
     )
 }
 
 /// Plays one history: what a printed test calls.
-fn replay(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
+fn replay(designs: Designs, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
     let e2fsck = E2fsck::find();
-    check(&base(free_blocks), blocks_per_folio, ops, &e2fsck).unwrap();
+    check(&base(free_blocks), designs, blocks_per_folio, ops, &e2fsck).unwrap();
 }
 
 /// e2fsck as a judge of unmounted images, or that there is none.
@@ -192,15 +216,16 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A history, with the size of folios and of the image that it is played with. Files exist from
+/// A history, with the designs, the size of folios and of the image that it is played with. Files exist from
 /// the start, so that not every history begins with failures.
-fn history() -> impl Strategy<Value = (u32, usize, Vec<Op>)> {
+fn history() -> impl Strategy<Value = (Designs, u32, usize, Vec<Op>)> {
+    let designs = proptest::sample::select(&Designs::ALL[..]);
     let folio = proptest::sample::select(&BLOCKS_PER_FOLIO[..]);
     let ops = proptest::collection::vec(operation(), 20..40).prop_map(|ops| {
         let create = (0..2).map(|file| Op::Create { file });
         create.chain(ops).collect()
     });
-    (folio, 0..FREE_BLOCKS.len(), ops)
+    (designs, folio, 0..FREE_BLOCKS.len(), ops)
 }
 
 #[test]
@@ -216,8 +241,8 @@ fn every_history_leaves_what_byte_arrays_would_hold() {
     let e2fsck = E2fsck::find();
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&history(), |(folio, free, ops)| {
-        check(&bases[free], folio, &ops, &e2fsck).map_err(TestCaseError::fail)
+    let outcome = runner.run(&history(), |(designs, folio, free, ops)| {
+        check(&bases[free], designs, folio, &ops, &e2fsck).map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) if e2fsck.program.is_some() => {
@@ -227,10 +252,11 @@ fn every_history_leaves_what_byte_arrays_would_hold() {
             );
         }
         Ok(()) => println!("{cases} histories; e2fsck: NotMeasured, it is not installed"),
-        Err(TestError::Fail(why, (folio, free, ops))) => {
-            let ops =
-                without_needless(ops, |ops| check(&bases[free], folio, ops, &e2fsck).is_err());
-            panic!("{why}\n{}", as_test(folio, FREE_BLOCKS[free], &ops))
+        Err(TestError::Fail(why, (designs, folio, free, ops))) => {
+            let fails = |ops: &[Op]| check(&bases[free], designs, folio, ops, &e2fsck).is_err();
+            let ops = without_needless(ops, fails);
+            let test = as_test(designs, folio, FREE_BLOCKS[free], &ops);
+            panic!("{why}\n{test}")
         }
         Err(error) => panic!("{error}"),
     }
@@ -258,32 +284,33 @@ fn leaves_of_extent_trees_do_not_take_what_was_promised_to_data() {
         write(2, 0, 1_025),
         write(2, 2_048, 3_073),
     ]);
-    replay(1, 24, &ops);
+    for designs in Designs::ALL {
+        replay(designs, 1, 24, &ops);
+    }
 }
 
 /// Reading a hole caches zeroes. Truncating into it used to make that block dirty, with nowhere to
 /// be written to (I6).
 #[test]
 fn truncating_into_a_hole_that_was_read_makes_nothing_dirty() {
-    replay(
-        2,
-        64,
-        &[
-            Op::Create { file: 0 },
-            Op::Write {
-                file: 0,
-                offset: 3_000,
-                len: 10,
-            },
-            Op::Read {
-                file: 0,
-                offset: 0,
-                len: 4_000,
-            },
-            Op::Truncate { file: 0, size: 500 },
-            Op::Fsync { file: 0 },
-        ],
-    );
+    let ops = [
+        Op::Create { file: 0 },
+        Op::Write {
+            file: 0,
+            offset: 3_000,
+            len: 10,
+        },
+        Op::Read {
+            file: 0,
+            offset: 0,
+            len: 4_000,
+        },
+        Op::Truncate { file: 0, size: 500 },
+        Op::Fsync { file: 0 },
+    ];
+    for designs in Designs::ALL {
+        replay(designs, 2, 64, &ops);
+    }
 }
 
 /// A write of no bytes used to raise the size up to where it would have begun.
@@ -294,5 +321,8 @@ fn writing_nothing_changes_nothing() {
         offset: 500,
         len: 0,
     };
-    replay(1, 64, &[Op::Create { file: 0 }, nothing, Op::Remount]);
+    for designs in Designs::ALL {
+        let ops = [Op::Create { file: 0 }, nothing.clone(), Op::Remount];
+        replay(designs, 1, 64, &ops);
+    }
 }

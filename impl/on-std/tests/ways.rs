@@ -11,6 +11,7 @@ mod access;
 use access::op::Fault;
 use access::{Op, Player};
 use cutpoint_event::log;
+use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
@@ -50,11 +51,13 @@ fn base(free_blocks: u64) -> Arc<Image> {
 /// Plays a history and judges what is left.
 fn check<P: Protocol>(
     base: &Arc<Image>,
+    design: Design,
     blocks_per_folio: u32,
     ops: &[Op],
 ) -> Result<Image, String> {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
+        design,
         blocks_per_folio,
         ..MountOptions::default()
     };
@@ -75,9 +78,9 @@ fn check<P: Protocol>(
     }
 }
 
-/// Plays one history.
-fn replay(blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
-    check::<Correct>(&base(free_blocks), blocks_per_folio, ops).unwrap();
+/// Plays one history in one design.
+fn replay(design: Design, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
+    check::<Correct>(&base(free_blocks), design, blocks_per_folio, ops).unwrap();
 }
 
 /// What e2fsck finds on an unmounted image; nothing where it is not installed.
@@ -136,11 +139,12 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A history, with the size of folios and the image that it is played with.
-fn history() -> impl Strategy<Value = (u32, usize, Vec<Op>)> {
+/// A history, with the design, the size of folios and the image that it is played with.
+fn history() -> impl Strategy<Value = (Design, u32, usize, Vec<Op>)> {
+    let design = proptest::sample::select(&Design::ALL[..]);
     let folio = proptest::sample::select(&BLOCKS_PER_FOLIO[..]);
     let ops = proptest::collection::vec(operation(), 20..40);
-    (folio, 0..FREE_BLOCKS.len(), ops)
+    (design, folio, 0..FREE_BLOCKS.len(), ops)
 }
 
 #[test]
@@ -155,16 +159,17 @@ fn every_way_to_the_bytes_leads_to_the_same_bytes() {
     let bases = FREE_BLOCKS.map(base);
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&history(), |(folio, free, ops)| {
-        check::<Correct>(&bases[free], folio, &ops)
+    let outcome = runner.run(&history(), |(design, folio, free, ops)| {
+        check::<Correct>(&bases[free], design, folio, &ops)
             .and_then(|image| e2fsck(&image))
             .map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(why, (folio, free, ops))) => {
+        Err(TestError::Fail(why, (design, folio, free, ops))) => {
             let ops: String = ops.iter().map(|op| format!("    Op::{op:?},\n")).collect();
-            panic!("{why}\nreplay({folio}, {}, &[\n{ops}]);", FREE_BLOCKS[free])
+            let free = FREE_BLOCKS[free];
+            panic!("{why}\nreplay(Design::{design:?}, {folio}, {free}, &[\n{ops}]);")
         }
         Err(error) => panic!("{error}"),
     }
@@ -177,8 +182,9 @@ fn caught_after<P: Protocol>(histories: u32) -> Option<u32> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     (1..=histories).find(|_| {
-        let (folio, free, ops) = history().new_tree(&mut runner).unwrap().current();
-        let outcome = catch_unwind(AssertUnwindSafe(|| check::<P>(&bases[free], folio, &ops)));
+        let (design, folio, free, ops) = history().new_tree(&mut runner).unwrap().current();
+        let play = || check::<P>(&bases[free], design, folio, &ops);
+        let outcome = catch_unwind(AssertUnwindSafe(play));
         if outcome.is_err() {
             // What the unwound history has recorded.
             log::finish();
@@ -220,7 +226,9 @@ fn an_unaligned_write_keeps_what_is_in_flight_around_it() {
             fault,
         },
     ];
-    replay(1, 128, &ops);
+    for design in Design::ALL {
+        replay(design, 1, 128, &ops);
+    }
 }
 
 /// Found by such a history: what a store had left beyond the end, in a block over a hole, became
@@ -241,5 +249,7 @@ fn a_store_beyond_the_end_over_a_hole_never_becomes_content() {
             fault,
         },
     ];
-    replay(2, 128, &ops);
+    for design in Design::ALL {
+        replay(design, 2, 128, &ops);
+    }
 }

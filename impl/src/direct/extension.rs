@@ -11,8 +11,6 @@ use crate::inode::Inode;
 use crate::invariants::context::expect_exclusive;
 use crate::protocol::Protocol;
 use crate::trace::{self, args};
-use crate::truncate::free_blocks;
-use crate::units::Lblk;
 use crate::{allocate, orphan};
 
 /// Puts the file on the orphan list before blocks beyond its end are allocated, in a handle of its
@@ -99,7 +97,7 @@ pub fn cleanup<D: Device, P: Protocol>(
     is_whole: bool,
 ) -> Result<(), FsError> {
     if !is_whole {
-        return truncate_failed_write(fs, inode);
+        return P::truncate_failed_write(fs, inode);
     }
     let is_member = fs.orphans().members().contains(&inode.ino);
     if !is_member || inode.links() == 0 {
@@ -107,16 +105,4 @@ pub fn cleanup<D: Device, P: Protocol>(
     }
     let mut handle = fs.start_handle(orphan::CREDITS)?;
     P::orphan_del(fs, &mut handle, inode)
-}
-
-/// Frees every block beyond the end, and takes the file off the orphan list.
-fn truncate_failed_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-) -> Result<(), FsError> {
-    let _invalidate = inode.invalidate_lock.write();
-    let end = Lblk::round_up(inode.size.get());
-    trace::step("truncate failed write", || args([("from", end.0.into())]));
-    P::truncate_pagecache_range(fs, inode, end..Lblk(u32::MAX));
-    free_blocks(fs, inode, end)
 }

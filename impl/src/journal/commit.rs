@@ -30,13 +30,15 @@ use crate::journal::format::descriptor::TAGS_MAX;
 use crate::journal::format::revoke_block::RECORDS_MAX;
 use crate::journal::format::{CommitRecord, Tag, descriptor, revoke_block};
 use crate::journal::handle::arg;
+use crate::journal::jinode::JournalInode;
 use crate::journal::log::{self, Log};
 use crate::journal::log_space;
 use crate::journal::steps::JournalSteps;
 use crate::journal::transaction::{Shared, Transaction, TransactionState};
-use crate::units::{Block, Pblk, Tid};
+use crate::units::{Block, Ino, Pblk, Tid};
 use rt::Args;
 use rt::sync::Arc;
+use std::ops::Range;
 
 /// What the file system does in the course of a commit.
 ///
@@ -44,24 +46,21 @@ use rt::sync::Arc;
 /// Called by whoever commits, holding the commit mutex and none of the file system's locks. An
 /// implementation must not wait for a handle to be started: that may wait for this very commit.
 pub trait CommitHooks: Send + Sync + 'static {
-    /// Starts to write the ordered data of transaction `tid`. Without ordered data, as where data
-    /// is always written to unwritten blocks first, there is nothing to do.
+    /// Starts to write those of an inode's bytes in a range that are dirty and mapped. Where no data
+    /// is ordered, as where it is always written to unwritten blocks first, nobody calls this.
     ///
     /// # Errors
     /// [`DeviceError`] if the transaction must not commit.
-    fn submit_ordered_data(&self, tid: Tid) -> Result<(), DeviceError> {
-        let _ = tid;
+    fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
+        let _ = (ino, bytes);
         Ok(())
     }
 
-    /// Waits until the ordered data of transaction `tid` has completed; it is made durable with
-    /// the log blocks.
-    ///
-    /// # Errors
-    /// [`DeviceError`] if the transaction must not commit.
-    fn wait_ordered_data(&self, tid: Tid) -> Result<(), DeviceError> {
-        let _ = tid;
-        Ok(())
+    /// Waits until what is being written of an inode's bytes in a range has completed; it is made
+    /// durable with the log blocks. What failed is reported to who waits for the data, not to who
+    /// commits.
+    fn wait_inode_data(&self, ino: Ino, bytes: Range<u64>) {
+        let _ = (ino, bytes);
     }
 
     /// Transaction `tid` has committed, and these blocks, which it freed, may be used again.
@@ -87,6 +86,8 @@ pub struct Commit<'j, D> {
     captured: Vec<Captured>,
     revoked: Vec<Pblk>,
     freed: Vec<Pblk>,
+    /// Inodes with ordered data.
+    inodes: Vec<Arc<JournalInode>>,
     start: LogBlock,
     blocks: u32,
     range: LogRange,
@@ -134,6 +135,7 @@ pub(super) fn detach<'j, D: Device>(
             captured: Vec::new(),
             revoked: closed.revoked.into_iter().collect(),
             freed: closed.freed.into_iter().collect(),
+            inodes: closed.inodes.into_values().collect(),
             start,
             blocks,
             range,
@@ -244,7 +246,7 @@ pub(super) fn write<D: Device, S: JournalSteps>(
 
 fn write_steps<D: Device, S: JournalSteps>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
     commit.enter(TransactionState::Flush);
-    commit.hooks.submit_ordered_data(commit.tid)?;
+    S::submit_ordered_data(commit)?;
     commit.enter(TransactionState::Commit);
     S::write_revoke_blocks(commit)?;
     write_descriptors_and_metadata::<D, S>(commit)?;
@@ -320,12 +322,38 @@ fn write_run<D: Device, S: JournalSteps>(
     Ok(())
 }
 
-/// Waits until ordered data has completed.
+/// Starts to write the ordered data that nobody has submitted.
 ///
 /// # Errors
 /// [`DeviceError`].
+///
+/// # Locking
+/// Requires: the commit mutex. Takes: `j_list_lock`, and what [`CommitHooks::submit_inode_data`]
+/// takes: folio locks, and no handle.
+pub fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
+    for inode in &commit.inodes {
+        if let Some(bytes) = inode.to_submit() {
+            commit.hooks.submit_inode_data(inode.ino(), bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until ordered data has completed, and hands the inodes over to the next transaction.
+///
+/// # Errors
+/// [`DeviceError`]. That data could not be written is none: the kernel warns about it only.
+///
+/// # Locking
+/// As [`submit_ordered_data`], with [`CommitHooks::wait_inode_data`].
 pub fn wait_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-    commit.hooks.wait_ordered_data(commit.tid)
+    for inode in std::mem::take(&mut commit.inodes) {
+        if let Some(bytes) = inode.to_wait_for() {
+            commit.hooks.wait_inode_data(inode.ino(), bytes);
+        }
+        inode.refile();
+    }
+    Ok(())
 }
 
 /// Waits until every log block that was submitted has completed.

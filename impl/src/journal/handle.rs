@@ -13,11 +13,13 @@
 
 use crate::buffer::Buffer;
 use crate::journal::error::JournalError;
+use crate::journal::jinode::{JournalInode, Ordered};
 use crate::journal::transaction::Shared;
 use crate::units::{Block, Pblk, Tid};
 use rt::sync::Arc;
 use rt::{Arg, Args};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// An open handle.
 ///
@@ -149,6 +151,35 @@ impl<'j> Handle<'j> {
     pub fn free_on_commit(&mut self, blocks: impl IntoIterator<Item = Pblk>) {
         self.shared
             .with(|running| running.transaction.freed.extend(blocks));
+    }
+
+    /// Orders some bytes of an inode before this update: the transaction commits only once they are
+    /// on disk, as far as they lie in blocks that are mapped.
+    ///
+    /// # Locking
+    /// Takes: `j_list_lock`.
+    ///
+    /// # Crash
+    /// If the update is there, so are the bytes.
+    pub fn order_data(&mut self, inode: &Arc<JournalInode>, what: Ordered, bytes: Range<u64>) {
+        rt::step("order data", || {
+            let what = match what {
+                Ordered::Write => "add write",
+                Ordered::Wait => "add wait",
+            };
+            Args::new(&[
+                arg("tid", self.tid.0),
+                arg("ino", inode.ino().0),
+                arg("", bytes.clone()),
+                arg("", what),
+            ])
+        });
+        inode.file(self.tid, what, bytes);
+        self.shared.with(|running| {
+            let inodes = &mut running.transaction.inodes;
+            // What was there is the same, or of a file that is no more.
+            inodes.insert(inode.ino(), Arc::clone(inode));
+        });
     }
 
     /// Ends the update. Never waits.

@@ -6,7 +6,7 @@
 //!
 //! Layers, from the bottom: where the blocks are ([`location`], [`circular`]), what they hold
 //! ([`mod@format`], [`superblock`]), the log on its device ([`log`], [`log_space`], [`tail`]), what
-//! handles gather ([`transaction`], [`handle`]), and the three procedures that move it.
+//! handles gather ([`transaction`], [`handle`], [`jinode`]), and the three procedures that move it.
 //!
 //! # Locking
 //! The commit mutex comes before the transaction barrier: who commits takes the mutex, then closes
@@ -37,6 +37,8 @@ pub mod transaction;
 
 pub mod handle;
 
+pub mod jinode;
+
 pub mod commit;
 
 pub mod checkpoint;
@@ -54,6 +56,7 @@ pub use circular::LogBlock;
 pub use commit::CommitHooks;
 pub use error::JournalError;
 pub use handle::Handle;
+pub use jinode::{JournalInode, Ordered};
 pub use location::JournalLocation;
 pub use recovery::{Recovered, RecoveryError, recover};
 pub use steps::{Correct, JournalSteps};

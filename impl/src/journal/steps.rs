@@ -18,6 +18,14 @@ pub trait JournalSteps: 'static {
         commit::frozen_image(captured)
     }
 
+    /// Starts to write the ordered data that nobody has submitted.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
+        commit::submit_ordered_data(commit)
+    }
+
     /// Puts the revoke records into the log.
     ///
     /// # Errors

@@ -6,9 +6,10 @@
 
 use crate::buffer::Buffer;
 use crate::journal::error::JournalError;
+use crate::journal::jinode::JournalInode;
 use crate::journal::log_space::{self, LogSpace};
 use crate::lock::{Gate, Key, class};
-use crate::units::{Pblk, Tid};
+use crate::units::{Ino, Pblk, Tid};
 use rt::sync::{Arc, LeafMutex};
 use rt::{Class, Object, Op};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,8 @@ pub struct Transaction {
     pub(super) revoked: BTreeSet<Pblk>,
     /// Blocks freed, to be allocatable again once the transaction has committed.
     pub(super) freed: BTreeSet<Pblk>,
+    /// Inodes with ordered data.
+    pub(super) inodes: BTreeMap<Ino, Arc<JournalInode>>,
 }
 
 impl Transaction {
@@ -84,10 +87,12 @@ impl Transaction {
             buffers: BTreeMap::new(),
             revoked: BTreeSet::new(),
             freed: BTreeSet::new(),
+            inodes: BTreeMap::new(),
         }
     }
 
-    /// Whether there is nothing to commit.
+    /// Whether there is nothing to commit. Ordered data alone is nothing: there is nothing that it
+    /// would have to come before.
     pub(super) fn is_empty(&self) -> bool {
         self.buffers.is_empty() && self.revoked.is_empty() && self.freed.is_empty()
     }

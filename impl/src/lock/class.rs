@@ -21,6 +21,8 @@ pub static FOLIO_WRITEBACK: Class = Class::unranked("folio writeback");
 pub static PAGE_CACHE: Class = Class::unranked("page cache");
 /// Starting a handle; closed while a commit gathers its transaction.
 pub static TRANSACTION: Class = Class::unranked("transaction");
+/// An inode's ordered data. The kernel has one lock for all inodes.
+pub static J_LIST_LOCK: Class = Class::unranked("j_list_lock");
 /// Waiting for a commit to finish.
 pub static COMMIT: Class = Class::unranked("commit");
 /// The extent tree, the delayed extents and `i_disksize`, per inode.

@@ -1,6 +1,7 @@
 //! Recovery of what a power cut has left, by the std build of the core under the same protocol
 //! variant, and judgement of the result.
 
+use super::extfs::design::Design;
 use super::extfs::device::{Device, DeviceError, Durability, Ticket};
 use super::extfs::directory;
 use super::extfs::extent::Status;
@@ -124,7 +125,19 @@ fn recover_and_judge<P: Protocol>(
 /// # Errors
 /// The first thing that is wrong.
 pub fn recover<P: Protocol>(disk: &LazyDisk) -> Result<(Recovered<P>, MountReport), CrashFinding> {
+    recover_in(disk, Design::default())
+}
+
+/// As [`recover`], in one of the designs.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_in<P: Protocol>(
+    disk: &LazyDisk,
+    design: Design,
+) -> Result<(Recovered<P>, MountReport), CrashFinding> {
     let options = MountOptions {
+        design,
         blocks_per_folio: 1,
         ..MountOptions::default()
     };

@@ -2,7 +2,7 @@
 //! Constructed from jbd2's commit, step 10. Catalogue entry D67.
 //!
 //! # Breaks
-//! I20: what fsync promised is gone, because the log ends before its transaction.
+//! mount: recovery finds a commit block without the blocks that it vouches for.
 //!
 //! The flush before the commit block reaches only what has completed, and nobody has waited for the
 //! log blocks.

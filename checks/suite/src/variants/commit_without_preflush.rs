@@ -2,7 +2,7 @@
 //! Constructed from jbd2's commit, "Jflush". Catalogue entry D67.
 //!
 //! # Breaks
-//! I20: what fsync promised is gone, because the log ends before its transaction.
+//! mount: recovery finds a commit block without the blocks that it vouches for.
 //!
 //! The commit block is durable, the blocks that it vouches for lie in the volatile cache.
 

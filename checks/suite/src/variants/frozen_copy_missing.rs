@@ -2,7 +2,7 @@
 //! Constructed from jbd2's get-write-access. Catalogue entry D77.
 //!
 //! # Breaks
-//! I20: the log ends at a copy that does not match its checksum.
+//! I22: the log holds a copy from the middle of a later update.
 //!
 //! A handle of the next transaction changes a buffer between its checksum and its copy in the log.
 

@@ -7,6 +7,7 @@
 //!
 //! An I/O inside the size on disk is taken for an overwrite, though its blocks are unwritten.
 
+use super::extfs::design::Design;
 use super::extfs::ioend::Ioend;
 use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
@@ -17,7 +18,7 @@ pub enum OverwriteJudgedBySize {}
 impl JournalSteps for OverwriteJudgedBySize {}
 
 impl Protocol for OverwriteJudgedBySize {
-    fn ends_in_interrupt(ioend: &Ioend) -> bool {
+    fn ends_in_interrupt(_: Design, ioend: &Ioend) -> bool {
         ioend.end <= ioend.inode.disksize.get()
     }
 }

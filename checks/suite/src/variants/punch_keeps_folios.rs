@@ -2,7 +2,7 @@
 //! The protocol of a hole punch: the page cache goes before the extents.
 //!
 //! # Breaks
-//! I6: a dirty block lies over the hole.
+//! I21: what was punched can still be read.
 //!
 //! The extents are removed from under folios that nobody has dropped.
 

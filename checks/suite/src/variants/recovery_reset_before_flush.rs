@@ -3,7 +3,7 @@
 //! Catalogue entry D78.
 //!
 //! # Breaks
-//! I20: what the log held is neither there nor in its home after a second power cut.
+//! I15, first of all: what the log held is neither there nor in its home after a second power cut.
 //!
 //! Recovery marks the log empty while what it has replayed lies in the volatile cache.
 

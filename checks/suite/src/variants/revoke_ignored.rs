@@ -2,7 +2,7 @@
 //! Constructed from jbd2's recovery, its REVOKE pass. Catalogue entry D73.
 //!
 //! # Breaks
-//! I20: recovery replays an old leaf over data that fsync promised.
+//! I22: recovery replays an old leaf over data that has been written.
 //!
 //! The log says that the block was revoked, and recovery does not ask.
 

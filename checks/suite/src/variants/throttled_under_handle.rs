@@ -4,7 +4,7 @@
 //!
 //! # Breaks
 //! I34: a handle waits for writeback, whose completion waits for the commit, which waits for the
-//! handle.
+//! handle. Where all three meet it is a deadlock.
 //!
 //! A writer is held up, while too much is dirty, with its handle open.
 

@@ -3,7 +3,7 @@
 //! blocks.
 //!
 //! # Breaks
-//! I15: blocks are converted, or freed, that another I/O still writes.
+//! I23: a size that covers blocks which were freed under their I/O.
 //!
 //! Folios leave the file while their I/O is in flight, and their blocks are freed under it.
 

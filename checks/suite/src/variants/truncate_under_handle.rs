@@ -3,7 +3,8 @@
 //! D90.
 //!
 //! # Breaks
-//! I34: writeback starts a handle under a folio lock, this locks folios under a handle.
+//! deadlock: writeback waits for a handle under a folio lock, this for the folio lock with a handle
+//! open, and a commit for the handle.
 //!
 //! The order of the buffer_head path, in a file that writeback treats in the other.
 

@@ -6,7 +6,8 @@ use cutpoint::crash::{
     CrashChecker, CrashFinding, CrashOptions, Cut, LazyDisk, Observations, Recover,
 };
 use cutpoint_event::Log;
-use cutpoint_suite::on_std::recovery::{observe, recover};
+use cutpoint_suite::on_std::recovery::{observe, recover_in};
+use extfs_std::design::Design;
 use extfs_std::device::memory::Image;
 use extfs_std::protocol::Correct;
 use extfs_std::units::Pblk;
@@ -44,6 +45,7 @@ pub fn crash_images(count: usize) -> Vec<(String, Image)> {
 /// Keeps every crash image that recovery is run on.
 struct Keep {
     base: Arc<Image>,
+    design: Design,
     images: RefCell<Vec<Image>>,
 }
 
@@ -60,7 +62,7 @@ impl Recover for Keep {
         _promises: &[()],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (fs, report) = recover::<Correct>(disk)?;
+        let (fs, report) = recover_in::<Correct>(disk, self.design)?;
         drop(fs);
         let mut image = (*self.base).clone();
         for (at, bytes) in disk.crash_image() {
@@ -86,6 +88,7 @@ impl Start {
         };
         let keep = Keep {
             base: self.image(),
+            design: setting.design,
             images: RefCell::default(),
         };
         let mut checker = CrashChecker::new(options, self.base());

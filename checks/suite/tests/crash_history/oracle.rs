@@ -14,7 +14,7 @@
 //!   later than the cut.
 //! - The size on disk follows data as their I/O completes. So a size that is neither what a call
 //!   has asked for nor promised is the end of data that was written: its last block is not
-//!   padding.
+//!   padding. In the BH design that holds for blocks that have been allocated for the data.
 //!
 //! # What it does not say
 //! That one block's data is older than another's: nothing promises an order. That a directory's
@@ -22,12 +22,15 @@
 
 use crate::history::{Model, Op};
 use cutpoint::crash::CrashFinding;
+use extfs_std::design::Design;
 
 const BLOCK_SIZE: u64 = 1024;
 
 /// A history that has been played.
 #[derive(Clone, Debug)]
 pub struct Played {
+    /// In which design.
+    pub design: Design,
     /// The operations.
     pub ops: Vec<Op>,
     /// What the files hold before the first, and after each operation.
@@ -256,8 +259,14 @@ impl Played {
             let op = (at > 0).then(|| self.op(at, file)).flatten();
             matches!(op, Some(Op::Truncate { .. }))
         };
-        let has_grown =
-            |at: usize| !is_last || zeroed(at) || self.size(at, file) >= version.grown_to;
+        // In the BH design the end moves within a block that is on disk already without waiting
+        // for the block: that is an overwrite, which nothing orders.
+        let begins = block * BLOCK_SIZE;
+        let overwritten = |at: usize| self.design == Design::Bh && self.size(at, file) > begins;
+        let has_grown = |at: usize| {
+            let size = self.size(at, file);
+            !is_last || zeroed(at) || size >= version.grown_to || overwritten(at)
+        };
         if versions.clone().any(|at| held(at) && has_grown(at)) {
             return Ok(());
         }

@@ -11,7 +11,8 @@ use cutpoint::crash::{
 use cutpoint_event::{Arg, Args, Log, What, log};
 use cutpoint_suite::content;
 use cutpoint_suite::e2fsck::E2fsck;
-use cutpoint_suite::on_std::recovery::{judge_blocks, leave, observe, recover, unreadable};
+use cutpoint_suite::on_std::recovery::{judge_blocks, leave, observe, recover_in, unreadable};
+use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::device::recording::RecordingDevice;
 use extfs_std::directory;
@@ -99,6 +100,7 @@ impl Start {
         setting: Setting,
     ) -> Result<(Log, Played), String> {
         let options = MountOptions {
+            design: setting.design,
             blocks_per_folio: setting.blocks_per_folio,
             journal: JournalOptions {
                 log_blocks_max: setting.log_blocks_max,
@@ -136,6 +138,7 @@ impl Start {
             models.push(player.model.clone());
         }
         Ok(Played {
+            design: options.design,
             ops: ops.to_vec(),
             models,
         })
@@ -188,6 +191,8 @@ impl Start {
 /// How a history is played and cut.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
+    /// The design.
+    pub design: Design,
     /// Blocks in a folio.
     pub blocks_per_folio: u32,
     /// The most blocks of the log in use at a time. With a short log, operations of several handles
@@ -198,10 +203,11 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The setting of a seed: folios of every size come up. Writes of a block are whole or not
+    /// The setting of a seed: folios of every size come up, in both designs. Writes of a block are whole or not
     /// there: see the limit that `tests/every_crash.rs` pins.
     pub fn of_seed(seed: u64) -> Setting {
         Setting {
+            design: Design::ALL[(seed / 6 % 2) as usize],
             blocks_per_folio: [1, 2, 4][(seed % 3) as usize],
             log_blocks_max: [None, Some(SHORT_LOG)][(seed / 3 % 2) as usize],
             tear: Tear::Block,
@@ -253,7 +259,7 @@ impl<P: Protocol> Recover for Judge<P> {
         promises: &[Progress],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (fs, report) = recover::<P>(disk)?;
+        let (fs, report) = recover_in::<P>(disk, self.played.design)?;
         for file in 0..FILES {
             self.judge_file(disk, &fs, promises[0], file)?;
         }
@@ -355,13 +361,14 @@ fn as_test(setting: Setting, ops: &[Op]) -> String {
         .iter()
         .map(|op| format!("        Op::{op:?},\n"))
         .collect();
-    let (folio, log, tear) = (
+    let (design, folio, log, tear) = (
+        setting.design,
         setting.blocks_per_folio,
         setting.log_blocks_max,
         setting.tear,
     );
     format!(
-        "#[test]\nfn a_crash_that_failed() {{\n    replay({folio}, {log:?}, Tear::{tear:?}, &[\n\
-         {lines}    ]);\n}}\n"
+        "#[test]\nfn a_crash_that_failed() {{\n    replay(Design::{design:?}, {folio}, {log:?}, \
+         Tear::{tear:?}, &[\n{lines}    ]);\n}}\n"
     )
 }

@@ -1,10 +1,11 @@
 //! Protocols with one wrong step each, to show that neither the histories nor the steps are
 //! decoration.
 
-use cutpoint_suite::on_std::extfs::device::Device;
+use cutpoint_suite::on_std::extfs::device::{Device, DeviceError};
 use cutpoint_suite::on_std::extfs::error::FsError;
 use cutpoint_suite::on_std::extfs::fs::Filesystem;
 use cutpoint_suite::on_std::extfs::inode::{DataGuard, Inode};
+use cutpoint_suite::on_std::extfs::journal::commit::Commit;
 use cutpoint_suite::on_std::extfs::journal::{Handle, JournalSteps};
 use cutpoint_suite::on_std::extfs::protocol::Protocol;
 use cutpoint_suite::on_std::extfs::units::Lblk;
@@ -86,6 +87,58 @@ impl Protocol for SizeNotRaisedBeforePunch {
         _end: u64,
     ) -> Result<(), FsError> {
         Ok(())
+    }
+}
+
+/// BH: new blocks do not make the commit wait for their data.
+pub enum DataNotOrdered {}
+
+impl JournalSteps for DataNotOrdered {}
+
+impl Protocol for DataNotOrdered {
+    fn inode_add_wait(_: &mut Handle<'_>, _: &Inode, _: Range<u64>) {}
+}
+
+/// BH: the zeroed end of a block does not make the commit write it.
+pub enum TailNotOrdered {}
+
+impl JournalSteps for TailNotOrdered {}
+
+impl Protocol for TailNotOrdered {
+    fn inode_add_write(_: &mut Handle<'_>, _: &Inode, _: Range<u64>) {}
+}
+
+/// BH: the zeroed end of a block makes the commit wait for it, and nobody submits it. Catalogue
+/// entry D66.
+pub enum TailOnlyWaitedFor {}
+
+impl JournalSteps for TailOnlyWaitedFor {}
+
+impl Protocol for TailOnlyWaitedFor {
+    fn inode_add_write(handle: &mut Handle<'_>, inode: &Inode, bytes: Range<u64>) {
+        Self::inode_add_wait(handle, inode, bytes);
+    }
+}
+
+/// BH: the commit does not wait for ordered data. Catalogue entry D66.
+pub enum CommitDoesNotWait {}
+
+impl JournalSteps for CommitDoesNotWait {
+    fn wait_ordered_data<D: Device>(_: &mut Commit<'_, D>) -> Result<(), DeviceError> {
+        Ok(())
+    }
+}
+
+impl Protocol for CommitDoesNotWait {}
+
+/// BH: nobody raises the size on disk where a write ends in a block that is on disk already.
+pub enum EndInsideBlockForgotten {}
+
+impl JournalSteps for EndInsideBlockForgotten {}
+
+impl Protocol for EndInsideBlockForgotten {
+    fn da_should_update_i_disksize(_: &Inode, _: Lblk) -> bool {
+        false
     }
 }
 

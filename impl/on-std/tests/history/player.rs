@@ -2,6 +2,7 @@
 
 use super::model::{self, Model};
 use super::op::{FILES, Op};
+use extfs_std::design::Design;
 use extfs_std::device::Device;
 use extfs_std::error::FsError;
 use extfs_std::fallocate::{self, SizeMode};
@@ -29,6 +30,16 @@ pub struct Player<D: Device, P: Protocol = Correct> {
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
+    /// Whether every remount changes the design: then what one has left, the other finds.
+    pub alternates: bool,
+}
+
+/// The other design.
+pub fn other(design: Design) -> Design {
+    match design {
+        Design::Im => Design::Bh,
+        Design::Bh => Design::Im,
+    }
 }
 
 /// The name of a file.
@@ -55,6 +66,7 @@ impl<D: Device, P: Protocol> Player<D, P> {
             fs,
             open,
             model,
+            alternates: false,
         };
         player.open_files()?;
         Ok(player)
@@ -217,6 +229,9 @@ impl<D: Device, P: Protocol> Player<D, P> {
 
     fn mount_again(&mut self) -> Result<(), String> {
         self.open = Default::default();
+        if self.alternates {
+            self.options.design = other(self.options.design);
+        }
         let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
             .map_err(|error| format!("mounting again fails: {error}"))?;
         self.fs = fs;

@@ -2,7 +2,7 @@
 
 pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use rt_std::sync::LeafMutex;
-pub use std::sync::Arc;
+pub use std::sync::{Arc, Weak};
 
 /// Atomics. At atomic granularity they are loom's, with loom's memory model; at lock granularity
 /// every access outside an operation is an operation of the atomic's own object.

@@ -5,7 +5,7 @@
 
 pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use rt_std::sync::LeafMutex;
-pub use std::sync::Arc;
+pub use std::sync::{Arc, Weak};
 
 /// Atomics; every access is an operation of the atomic's own object.
 pub mod atomic {

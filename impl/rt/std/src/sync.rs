@@ -1,7 +1,7 @@
 //! Shared memory.
 
 pub use crate::lock::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use std::sync::Arc;
+pub use std::sync::{Arc, Weak};
 
 /// Atomics with explicit orderings.
 pub mod atomic {

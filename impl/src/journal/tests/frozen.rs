@@ -6,10 +6,15 @@ use crate::buffer::Buffer;
 use crate::device::DeviceError;
 use crate::journal::commit::Captured;
 use crate::journal::{
-    CommitHooks, Correct, Journal, JournalOptions, JournalSteps, RecoveryError, recover,
+    CommitHooks, Correct, Journal, JournalInode, JournalOptions, JournalSteps, Ordered,
+    RecoveryError, recover,
 };
-use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
+use crate::units::{BLOCK_SIZE, Block, Ino, Pblk, Tid};
 use rt::sync::{Arc, LeafMutex};
+use std::ops::Range;
+
+/// The inode whose ordered data the commit writes when the intruder strikes.
+const INO: Ino = Ino(12);
 
 /// Where the intruder strikes.
 type Target<S> = (Arc<Journal<TraceDevice, S>>, Arc<Buffer>);
@@ -20,10 +25,11 @@ struct Intruder<S: JournalSteps> {
 }
 
 impl<S: JournalSteps> CommitHooks for Intruder<S> {
-    fn submit_ordered_data(&self, tid: Tid) -> Result<(), DeviceError> {
+    fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
+        assert_eq!((ino, bytes), (INO, 0..1));
         if let Some((journal, buffer)) = self.target.with(Option::take) {
             let mut handle = journal.start(1).expect("the barrier is open again");
-            assert_eq!(handle.tid(), tid.next());
+            assert_eq!(handle.tid(), FIRST_TID.next());
             handle
                 .modify(&buffer, |block| block.fill(9))
                 .expect("one credit");
@@ -50,6 +56,7 @@ fn crash_after_each_commit<S: JournalSteps>() -> [Result<Vec<Option<u8>>, Recove
     handle
         .modify(&buffer, |block| block.fill(1))
         .expect("one credit");
+    handle.order_data(&Arc::new(JournalInode::new(INO)), Ordered::Write, 0..1);
     handle.stop();
     hooks
         .target

@@ -9,18 +9,18 @@
 //! The ext4-on-iomap series v4 09/23 `ext4_iomap_writepages`, `ext4_iomap_map_writeback_range`,
 //! `ext4_iomap_map_one_extent`; linux v7.0 fs/iomap/buffered-io.c `iomap_writepages`.
 
+use super::{Gather, dirty_range, map_create_blocks};
 use crate::cache::{Folio, FolioGuard};
-use crate::device::{Device, Durability};
+use crate::design::{self, Design};
+use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::status::Cookie;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
-use crate::inode::{DataGuard, Inode};
-use crate::ioend::Ioend;
-use crate::journal::Handle;
+use crate::inode::Inode;
 use crate::protocol::Protocol;
 use crate::trace::args;
-use crate::units::{BLOCK_SIZE, Lblk, Pblk};
+use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{allocate, trace};
 use rt::sync::Arc;
 use std::ops::Range;
@@ -32,11 +32,10 @@ struct Pass<'a, D: Device, P: Protocol> {
     /// The last mapping and the cookie that says how long it holds.
     cached: Option<(Mapping, Cookie)>,
     /// I/O being gathered.
-    ioend: Option<Ioend>,
+    gather: Gather<'a, D, P>,
 }
 
-/// Writes the dirty folios that touch `range`: submits the I/O and returns. With `wait`, folios
-/// already under writeback are waited for, so that no dirty block is passed over.
+/// Writeback of [`super::writepages`] in the IM design.
 ///
 /// # Locking
 /// Takes: one folio lock at a time, and under it a handle and `i_data_sem`.
@@ -46,19 +45,19 @@ struct Pass<'a, D: Device, P: Protocol> {
 /// nothing, never what the blocks held before.
 ///
 /// # Errors
-/// [`FsError::NoSpace`] if delayed blocks can not be allocated, which reservation should prevent;
-/// [`FsError::Journal`], [`FsError::Device`].
+/// As [`super::writepages`], and [`FsError::MixedDesigns`].
 pub fn writepages<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
 ) -> Result<(), FsError> {
+    design::expect(inode, Design::Im)?;
     let mut pass = Pass {
         fs,
         inode,
         cached: None,
-        ioend: None,
+        gather: Gather::new(fs, inode),
     };
     let mut outcome = Ok(());
     // One folio at a time: a folio that replaces one dropped meanwhile is not passed over.
@@ -70,7 +69,7 @@ pub fn writepages<D: Device, P: Protocol>(
         }
         rest.start = folio.range().end;
     }
-    pass.submit()?;
+    pass.gather.submit();
     outcome
 }
 
@@ -131,32 +130,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
             }
         };
         crate::invariants::writeback::check_map_in_use(self.inode, lblk, mapping);
-        let continues = |ioend: &Ioend| ioend.continues_with(lblk, pblk, unwritten);
-        if !self.ioend.as_ref().is_some_and(continues) {
-            self.submit()?;
-        }
-        let ioend = self.ioend.get_or_insert_with(|| Ioend {
-            inode: self.inode.clone(),
-            blocks: lblk..lblk,
-            pblk,
-            unwritten,
-            end: 0,
-            data: Vec::new(),
-            folios: Vec::new(),
-            tickets: Vec::new(),
-            error: None,
-        });
-        ioend.blocks.end = Lblk(lblk.0 + 1);
-        ioend.end = ioend.blocks.end.offset().min(size);
-        ioend.data.push(Box::new(*guard.block(lblk)));
-        if !ioend
-            .folios
-            .last()
-            .is_some_and(|last| Arc::ptr_eq(last, folio))
-        {
-            folio.begin_batch();
-            ioend.folios.push(folio.clone());
-        }
+        self.gather.add(folio, guard, lblk, (pblk, unwritten), size);
         Ok(())
     }
 
@@ -182,30 +156,6 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         allocate::retry_after_commit(self.fs, || {
             P::map_one_extent(self.fs, self.inode, range.clone())
         })
-    }
-
-    /// Hands the gathered I/O to the device.
-    fn submit(&mut self) -> Result<(), FsError> {
-        let Some(mut ioend) = self.ioend.take() else {
-            return Ok(());
-        };
-        trace::step("submit", || {
-            args([
-                ("", trace::range(&ioend.blocks)),
-                ("at", ioend.pblk.0.into()),
-                ("end", ioend.end.into()),
-            ])
-        });
-        for (i, block) in ioend.data.iter().enumerate() {
-            let pblk = Pblk(ioend.pblk.0 + i as u64);
-            match self.fs.device().submit(pblk, block, Durability::Volatile) {
-                Ok(ticket) => ioend.tickets.push(ticket),
-                Err(error) => ioend.error = Some(error),
-            }
-        }
-        ioend.data.clear();
-        self.fs.in_flight().push(ioend);
-        Ok(())
     }
 }
 
@@ -244,48 +194,4 @@ pub fn map_one_extent<D: Device, P: Protocol>(
     }
     let mapping = mapping.clipped(range).unwrap_or(mapping);
     map_create_blocks(fs, &mut handle, inode, &mut data, mapping)
-}
-
-/// Allocates a delayed mapping as unwritten, and claims the reservation of as many delayed blocks
-/// as the new mapping overwrote.
-///
-/// # Locking
-/// Requires: `i_data_sem`, which `data` is, and a handle.
-///
-/// # Errors
-/// As [`map_one_extent`].
-pub fn map_create_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    handle: &mut Handle<'_>,
-    inode: &Inode,
-    data: &mut DataGuard<'_>,
-    delayed: Mapping,
-) -> Result<(Mapping, Cookie), FsError> {
-    let mapping = allocate::create_unwritten(fs, handle, inode, data, delayed)?;
-    trace::step("allocate", || {
-        let at = mapping.status.pblk().map_or(0, |pblk| pblk.0);
-        args([
-            ("", trace::range(&(mapping.start..mapping.end()))),
-            ("blocks", mapping.len.into()),
-            ("at", at.into()),
-        ])
-    });
-    let claimed = data.insert_status(mapping);
-    trace::step("claim", || {
-        args([
-            ("reserved blocks", claimed.into()),
-            ("of", mapping.len.into()),
-        ])
-    });
-    fs.space().claim(claimed);
-    data.reserved -= claimed;
-    data.quota_reserved -= u64::from(claimed);
-    data.quota_used += u64::from(claimed);
-    fs.mark_inode_dirty(handle, inode, data)?;
-    Ok((mapping, data.cookie()))
-}
-
-fn dirty_range(dirty: &[Lblk]) -> Range<u64> {
-    let start = dirty.first().map_or(0, |lblk| u64::from(lblk.0));
-    start..dirty.last().map_or(start, |lblk| u64::from(lblk.0) + 1)
 }

@@ -1,0 +1,61 @@
+//! The two designs of the core. One core, and a switch that is set when a file system is mounted.
+//!
+//! | | BH | IM |
+//! |---|---|---|
+//! | lock order | transaction, then folio | folio, then transaction |
+//! | new blocks | written, and their data ordered | unwritten until their I/O has completed |
+//! | `i_disksize` | raised with the allocation | raised once the I/O has completed |
+//! | ordered data | yes: the commit waits for it | none: a commit never waits for a folio |
+//!
+//! The designs differ in what a lock may be waited for under, so they do not mix: a task of one
+//! design that holds a folio and waits for a transaction, and one of the other that is inside the
+//! transaction and waits for the folio, wait for each other. A file system has one design, and an
+//! inode that of its file system; the steps that belong to one design refuse inodes of the other.
+//!
+//! # Source
+//! BH: linux v7.0 fs/ext4 with `data=ordered`, and `dioread_nolock` off. IM: the ext4-on-iomap
+//! series v4.
+
+use crate::error::FsError;
+use crate::inode::Inode;
+use std::fmt;
+
+/// A design of the file system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Design {
+    /// Folio before handle, always unwritten, size raised at I/O completion.
+    #[default]
+    Im,
+    /// Handle before folio, ordered data.
+    Bh,
+}
+
+impl Design {
+    /// Both of them.
+    pub const ALL: [Design; 2] = [Design::Im, Design::Bh];
+
+    /// Its short name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Design::Im => "im",
+            Design::Bh => "bh",
+        }
+    }
+}
+
+impl fmt::Display for Design {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Refuses an inode to a step of another design than the inode's.
+///
+/// # Errors
+/// [`FsError::MixedDesigns`].
+pub fn expect(inode: &Inode, design: Design) -> Result<(), FsError> {
+    match inode.design == design {
+        true => Ok(()),
+        false => Err(FsError::MixedDesigns),
+    }
+}

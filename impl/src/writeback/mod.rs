@@ -1,0 +1,187 @@
+//! Writeback: dirty folios become I/O. Each design has its own: [`iomap`] in IM, [`buffer_head`] in
+//! BH. What they have in common is here: gathering contiguous blocks into one I/O, and making
+//! delayed blocks real.
+//!
+//! # Source
+//! linux v7.0 fs/ext4/inode.c `ext4_writepages`; fs/ext4/page-io.c `ext4_io_submit`;
+//! fs/iomap/ioend.c `iomap_add_to_ioend`.
+
+pub mod buffer_head;
+pub mod iomap;
+
+pub use buffer_head::{finish_inode_data_buffers, submit_inode_data_buffers};
+pub use iomap::{map_is_valid, map_one_extent};
+
+use crate::allocate::{self, Kind};
+use crate::cache::{Folio, FolioGuard};
+use crate::design::Design;
+use crate::device::{Device, Durability};
+use crate::error::FsError;
+use crate::extent::Mapping;
+use crate::extent::status::Cookie;
+use crate::fs::Filesystem;
+use crate::inode::{DataGuard, Inode};
+use crate::ioend::Ioend;
+use crate::journal::Handle;
+use crate::protocol::Protocol;
+use crate::trace;
+use crate::trace::args;
+use crate::units::{Lblk, Pblk};
+use rt::sync::Arc;
+use std::ops::Range;
+
+/// Writes the dirty folios that touch `range`: submits the I/O and returns. With `wait`, folios
+/// already under writeback are waited for, so that no dirty block is passed over.
+///
+/// # Locking
+/// As [`iomap::writepages`] or [`buffer_head::writepages`].
+///
+/// # Crash
+/// As [`iomap::writepages`] or [`buffer_head::writepages`].
+///
+/// # Errors
+/// [`FsError::NoSpace`] if delayed blocks can not be allocated, which reservation should prevent;
+/// [`FsError::Journal`], [`FsError::Device`].
+pub fn writepages<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+    wait: bool,
+) -> Result<(), FsError> {
+    match fs.design() {
+        Design::Im => iomap::writepages(fs, inode, range, wait),
+        Design::Bh => buffer_head::writepages(fs, inode, range, wait),
+    }
+}
+
+/// Gathers blocks that are contiguous in the file and on the device into one I/O.
+struct Gather<'a, D: Device, P: Protocol> {
+    fs: &'a Filesystem<D, P>,
+    inode: &'a Arc<Inode>,
+    ioend: Option<Ioend>,
+}
+
+impl<'a, D: Device, P: Protocol> Gather<'a, D, P> {
+    fn new(fs: &'a Filesystem<D, P>, inode: &'a Arc<Inode>) -> Gather<'a, D, P> {
+        Gather {
+            fs,
+            inode,
+            ioend: None,
+        }
+    }
+
+    /// Adds a block of a folio under writeback. `at` says where it goes, and whether that is
+    /// unwritten; `size` is the file's size in bytes as sampled for this folio.
+    fn add(
+        &mut self,
+        folio: &Arc<Folio>,
+        guard: &FolioGuard<'_>,
+        lblk: Lblk,
+        at: (Pblk, bool),
+        size: u64,
+    ) {
+        let (pblk, unwritten) = at;
+        let continues = |ioend: &Ioend| ioend.continues_with(lblk, pblk, unwritten);
+        if !self.ioend.as_ref().is_some_and(continues) {
+            self.submit();
+        }
+        let ioend = self.ioend.get_or_insert_with(|| Ioend {
+            inode: self.inode.clone(),
+            blocks: lblk..lblk,
+            pblk,
+            unwritten,
+            end: 0,
+            data: Vec::new(),
+            folios: Vec::new(),
+            tickets: Vec::new(),
+            error: None,
+        });
+        ioend.blocks.end = Lblk(lblk.0 + 1);
+        ioend.end = ioend.blocks.end.offset().min(size);
+        ioend.data.push(Box::new(*guard.block(lblk)));
+        let last = ioend.folios.last();
+        if !last.is_some_and(|last| Arc::ptr_eq(last, folio)) {
+            folio.begin_batch();
+            ioend.folios.push(folio.clone());
+        }
+    }
+
+    /// Hands the gathered I/O to the device. What the device refuses fails when it completes.
+    fn submit(&mut self) {
+        let Some(mut ioend) = self.ioend.take() else {
+            return;
+        };
+        trace::step("submit", || {
+            args([
+                ("", trace::range(&ioend.blocks)),
+                ("at", ioend.pblk.0.into()),
+                ("end", ioend.end.into()),
+            ])
+        });
+        for (i, block) in ioend.data.iter().enumerate() {
+            let pblk = Pblk(ioend.pblk.0 + i as u64);
+            match self.fs.device().submit(pblk, block, Durability::Volatile) {
+                Ok(ticket) => ioend.tickets.push(ticket),
+                Err(error) => ioend.error = Some(error),
+            }
+        }
+        ioend.data.clear();
+        self.fs.in_flight().push(ioend);
+    }
+}
+
+/// Allocates a delayed mapping as unwritten, and claims the reservation of as many delayed blocks
+/// as the new mapping overwrote.
+///
+/// # Locking
+/// Requires: `i_data_sem`, which `data` is, and a handle.
+///
+/// # Errors
+/// As [`map_one_extent`].
+pub fn map_create_blocks<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    data: &mut DataGuard<'_>,
+    delayed: Mapping,
+) -> Result<(Mapping, Cookie), FsError> {
+    create_blocks(fs, handle, inode, data, delayed, Kind::Unwritten)
+}
+
+/// As [`map_create_blocks`], with blocks of either kind.
+fn create_blocks<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    data: &mut DataGuard<'_>,
+    delayed: Mapping,
+    kind: Kind,
+) -> Result<(Mapping, Cookie), FsError> {
+    let mapping = allocate::create(fs, handle, inode, data, delayed, kind)?;
+    trace::step("allocate", || {
+        let at = mapping.status.pblk().map_or(0, |pblk| pblk.0);
+        args([
+            ("", trace::range(&(mapping.start..mapping.end()))),
+            ("blocks", mapping.len.into()),
+            ("at", at.into()),
+        ])
+    });
+    let claimed = data.insert_status(mapping);
+    trace::step("claim", || {
+        args([
+            ("reserved blocks", claimed.into()),
+            ("of", mapping.len.into()),
+        ])
+    });
+    fs.space().claim(claimed);
+    data.reserved -= claimed;
+    data.quota_reserved -= u64::from(claimed);
+    data.quota_used += u64::from(claimed);
+    fs.mark_inode_dirty(handle, inode, data)?;
+    Ok((mapping, data.cookie()))
+}
+
+fn dirty_range(dirty: &[Lblk]) -> Range<u64> {
+    let start = dirty.first().map_or(0, |lblk| u64::from(lblk.0));
+    start..dirty.last().map_or(start, |lblk| u64::from(lblk.0) + 1)
+}

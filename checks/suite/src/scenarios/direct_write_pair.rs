@@ -1,9 +1,9 @@
 //! Two direct writes to one file, of which the first is not waited for, in the IM design.
 //!
-//! The file's first block is unwritten and its second a hole. The first write covers the first block
-//! and is on its way when its caller goes on; the worker ends it. The second write covers half of
-//! the same block, or the hole, or a block beyond the end. Beside the latter two the journal commits
-//! once, at any moment.
+//! The file's first block is unwritten and its second a hole. The first write covers the first
+//! block and is on its way when its caller goes on; the worker ends it. The second write covers
+//! half of the same block, or the hole, or a block beyond the end. Beside the latter two the
+//! journal commits once, at any moment.
 //!
 //! What may go wrong: an unaligned write zeroes around itself what is in flight to the same block;
 //! a hole inside the file is filled with a written block, which a crash exposes; the end of the

@@ -1,8 +1,8 @@
 //! A block that was metadata becomes data, in the IM design.
 //!
-//! A file's extent tree has a leaf, which the log holds a copy of. The file is truncated to nothing,
-//! so that the leaf's block is free, and written anew, until data lies where the leaf was. Commits
-//! come between the steps, or another task's comes at any moment.
+//! A file's extent tree has a leaf, which the log holds a copy of. The file is truncated to
+//! nothing, so that the leaf's block is free, and written anew, until data lies where the leaf was.
+//! Commits come between the steps, or another task's comes at any moment.
 //!
 //! What may go wrong: recovery replays the old copy of the leaf over the data, because no revoke
 //! record says otherwise or nobody heeds it.

@@ -1,8 +1,8 @@
 //! A write whose copy comes up short, against writeback of its beginning, in the IM design.
 //!
-//! A file of two blocks is one hole. A write covers both and one more, reserves them all, and copies
-//! only the first: then it punches the other two. Meanwhile writeback, which holds only the lock of
-//! the first block's folio, maps as much of the delayed extent as lies inside the file.
+//! A file of two blocks is one hole. A write covers both and one more, reserves them all, and
+//! copies only the first: then it punches the other two. Meanwhile writeback, which holds only the
+//! lock of the first block's folio, maps as much of the delayed extent as lies inside the file.
 //!
 //! What may go wrong: blocks are punched on the strength of a look that writeback has made untrue,
 //! so that one reservation is released and claimed (the thread on ext4's buffered write path on

@@ -17,19 +17,32 @@ pub const STORED_BEFORE_PUNCH: &str = "store came between reservation and punch"
 pub const PUNCHED: &str = "short write gave reserved blocks back";
 /// Memory pressure took a folio.
 pub const RECLAIMED: &str = "folio was reclaimed";
+/// A direct write looked at the file while another was in flight, which ended before it mapped.
+pub const DIO_IN_FLIGHT: &str = "direct write began while another was in flight";
+/// A direct write found, once its data was on the device, a block in the cache that had been read
+/// meanwhile.
+pub const READ_DROPPED: &str = "block was read between a direct write's start and end";
+/// A checkpoint emptied the log between fsync's submission of data and their completion.
+pub const TAIL_MOVED: &str = "log tail moved while fsync waited for its data";
+/// A block of an extent tree was freed whose copy is in the log.
+pub const REVOKED: &str = "metadata block was revoked";
+/// Writeback allocated blocks between a write's reservation and its punch.
+pub const ALLOCATED_BEFORE_PUNCH: &str = "writeback allocated before the punch";
+/// A punch raised the size on disk, because it drops what would have.
+pub const PUNCH_RAISED: &str = "punch raised the size on disk";
+/// A punch began or ended within a block that has data.
+pub const PUNCH_ZEROED: &str = "punch zeroed a part of a block";
 
 /// Whether an execution was in a state, by its log.
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 6] = [
+const STATES: [(&str, IsIn); 13] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
     }),
-    (FELL_BACK, |log| {
-        steps(log).any(|(_, name, _)| name == "fall back to buffered write")
-    }),
+    (FELL_BACK, |log| happens(log, "fall back to buffered write")),
     (STORED_BEFORE_PUNCH, |log| {
         happens_between(log, "reserve", "store", "punch delayed blocks")
     }),
@@ -37,9 +50,25 @@ const STATES: [(&str, IsIn); 6] = [
         let released = |args: &Args| args.number("reservations released").unwrap_or(0);
         steps(log).any(|(_, name, args)| name == "punch delayed blocks" && released(args) > 0)
     }),
-    (RECLAIMED, |log| {
-        steps(log).any(|(_, name, _)| name == "reclaim folio")
+    (RECLAIMED, |log| happens(log, "reclaim folio")),
+    (DIO_IN_FLIGHT, |log| {
+        happens_between(log, "check direct write", "direct I/O completes", "map")
     }),
+    (READ_DROPPED, |log| {
+        let mut after = steps(log).skip_while(|(_, name, _)| *name != "direct I/O completes");
+        after.any(|(_, name, _)| name == "drop folio")
+    }),
+    (TAIL_MOVED, |log| {
+        happens_between(log, "submit", "update log tail", "writeback done")
+    }),
+    (REVOKED, |log| happens(log, "revoke")),
+    (ALLOCATED_BEFORE_PUNCH, |log| {
+        happens_between(log, "reserve", "allocate", "punch delayed blocks")
+    }),
+    (PUNCH_RAISED, |log| {
+        happens(log, "raise i_disksize before punch")
+    }),
+    (PUNCH_ZEROED, |log| happens(log, "zero part of block")),
 ];
 
 /// Named states of an execution, from its log.
@@ -54,6 +83,11 @@ fn steps(log: &Log) -> impl Iterator<Item = (TaskId, &'static str, &Args)> {
         What::Step { name, args } => Some((event.task, *name, args)),
         _ => None,
     })
+}
+
+/// Whether anybody took a step.
+fn happens(log: &Log, step: &str) -> bool {
+    steps(log).any(|(_, name, _)| name == step)
 }
 
 /// Whether a task took one step, then another task took a second, and then the first took a third.

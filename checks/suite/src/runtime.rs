@@ -17,7 +17,13 @@ macro_rules! with_scenario {
     ($name:expr, $module:ident => $call:expr) => {
         with_scenario!(@match $name, $module => $call;
             dio_extend_vs_delalloc_writeback,
+            direct_write_pair,
+            direct_write_vs_read,
+            fsync_vs_checkpoint,
+            revoke_and_reuse,
             short_write_punch_vs_mmap_fault,
+            short_write_punch_vs_writeback,
+            writeback_vs_punch_hole,
             writeback_vs_truncate,
         )
     };
@@ -53,7 +59,13 @@ macro_rules! body_of {
 pub fn body(scenario: &str, variant: Option<&str>) -> Option<Body> {
     body_of!(scenario, variant;
         dio_extend_vs_delalloc_writeback,
+        direct_write_pair,
+        direct_write_vs_read,
+        fsync_vs_checkpoint,
+        revoke_and_reuse,
         short_write_punch_vs_mmap_fault,
+        short_write_punch_vs_writeback,
+        writeback_vs_punch_hole,
         writeback_vs_truncate,
     )
 }

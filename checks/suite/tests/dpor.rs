@@ -14,9 +14,15 @@ fn run(scenario: &str, variant: Option<&str>) -> Report {
 
 /// Mazurkiewicz traces of each scenario under the correct protocol. A change of the protocol, of a
 /// lock's place in it, or of what commutes changes a number, and is to be reviewed.
-const TRACES: [(&str, u64); 3] = [
+const TRACES: [(&str, u64); 9] = [
     ("dio_extend_vs_delalloc_writeback", 6_598),
+    ("direct_write_pair", 538),
+    ("direct_write_vs_read", 426),
+    ("fsync_vs_checkpoint", 4),
+    ("revoke_and_reuse", 11),
     ("short_write_punch_vs_mmap_fault", 48_959),
+    ("short_write_punch_vs_writeback", 17),
+    ("writeback_vs_punch_hole", 748),
     (SCENARIO, 21_447),
 ];
 

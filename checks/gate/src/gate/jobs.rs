@@ -152,7 +152,8 @@ impl Job {
 
     /// Whether it can be gone on with when it was interrupted.
     pub fn is_resumable(&self) -> bool {
-        matches!(&self.task, Task::Check(request) if request.engine == Engine::Dpor)
+        matches!(&self.task, Task::Check(request)
+            if request.engine == Engine::Dpor && request.preemptions.is_none())
     }
 
     /// The arguments that make this program do the job.

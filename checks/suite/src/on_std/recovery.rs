@@ -41,7 +41,13 @@ macro_rules! judge_of {
 pub fn judge(scenario: &str, variant: Option<&str>) -> Option<Judge> {
     judge_of!(scenario, variant;
         dio_extend_vs_delalloc_writeback,
+        direct_write_pair,
+        direct_write_vs_read,
+        fsync_vs_checkpoint,
+        revoke_and_reuse,
         short_write_punch_vs_mmap_fault,
+        short_write_punch_vs_writeback,
+        writeback_vs_punch_hole,
         writeback_vs_truncate,
     )
 }

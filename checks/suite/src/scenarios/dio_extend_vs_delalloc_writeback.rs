@@ -17,7 +17,7 @@ use super::super::extfs::direct::{Submitted, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
 use super::super::extfs::inode::Inode;
 use super::super::extfs::protocol::Protocol;
-use super::super::extfs::rt::{choose, sync};
+use super::super::extfs::rt::{choose, finding, sync};
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::{write, writeback};
@@ -148,5 +148,21 @@ fn write_directly<P: Protocol>(fs: &Fs<P>, inode: &sync::Arc<Inode>, race: Race)
         // It extends the file, so it has been waited for. If not, nobody else does.
         while fs.step_direct_io() {}
         fs.wait_direct_io(&write).expect("the I/O does not fail");
+    }
+    check_written(inode, race.first);
+}
+
+/// Nobody but the direct write writes to its blocks: what it has left to the page cache is on its
+/// way to the disk when it returns, and gone from the cache.
+fn check_written(inode: &Inode, first: u32) {
+    let blocks = first..first + BLOCKS;
+    let folios = inode.cache.peek();
+    let mut dirty = folios.iter().flat_map(|folio| folio.peek_dirty());
+    if let Some(lblk) = dirty.find(|lblk| blocks.contains(&lblk.0)) {
+        finding(
+            "I37",
+            || format!("block {lblk}, which a direct write has written, is on disk"),
+            || "it is dirty in the page cache".into(),
+        );
     }
 }

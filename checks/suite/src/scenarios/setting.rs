@@ -158,7 +158,7 @@ impl<P: Protocol> Setting<P> {
 }
 
 /// Acknowledges that a file has this content, durably.
-fn promise_durable(bytes: &[u8]) {
+pub fn promise_durable(bytes: &[u8]) {
     acknowledged(DURABLE, || args([("size", (bytes.len() as u64).into())]));
     for (range, found) in content::parts(bytes) {
         acknowledged(DURABLE, || {

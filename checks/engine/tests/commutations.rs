@@ -1,9 +1,9 @@
 //! Every declared relation between kinds of operation, against what the operations do.
 //!
 //! Each family of operations is given a meaning on a small state. In every state that two tasks can
-//! bring about, and for every pair of kinds: operations that are declared independent must reach the
-//! same state with the same answers in both orders, and neither may let the other go on or keep it
-//! waiting; and of a pair whose order is declared to carry information only, both must never be
+//! bring about, and for every pair of kinds: operations that are declared independent must reach
+//! the same state with the same answers in both orders, and neither may let the other go on or keep
+//! it waiting; and of a pair whose order is declared to carry information only, both must never be
 //! possible at once. Operations that are declared to race are asked to tell their orders apart
 //! somewhere, because a race that nobody can notice costs executions; the exceptions are listed.
 

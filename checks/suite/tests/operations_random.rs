@@ -14,6 +14,7 @@ use cutpoint::explore::random::{Method, explore};
 use cutpoint::explore::{Explored, Options, StoppedBy};
 use cutpoint::lockgraph::LockGraph;
 use cutpoint_suite::content::FILE_NAME;
+use cutpoint_suite::on_shuttle::extfs::delalloc::Delalloc;
 use cutpoint_suite::on_shuttle::extfs::design::Design;
 use cutpoint_suite::on_shuttle::extfs::device::memory::{Image, MemoryDevice};
 use cutpoint_suite::on_shuttle::extfs::direct::direct_write;
@@ -87,6 +88,7 @@ fn execution<P: Protocol>(base: &Arc<Image>, design: Design) {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
         design,
+        delalloc: Delalloc::ALL[choose("allocation", 3) as usize],
         background: Background::Threads,
         blocks_per_folio: [1, 2, 4][choose("blocks per folio", 3) as usize],
         ..MountOptions::default()

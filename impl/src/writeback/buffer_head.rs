@@ -135,6 +135,29 @@ pub fn begin_ordered_truncate<D: Device, P: Protocol>(
     }
 }
 
+/// Before a hole drops folios: writes out, as far as it is mapped, data in a range of blocks that a
+/// transaction has ordered, be it the committing one or the running one. The blocks go in a later
+/// transaction, so until that commits they are the file's.
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, so that nothing becomes dirty again.
+/// Takes: folio locks, one at a time.
+///
+/// # Source
+/// linux until v6.14 fs/ext4/inode.c `ext4_punch_hole`, which writes all dirty data out.
+pub fn write_out_ordered<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    blocks: Range<Lblk>,
+) {
+    if inode.jinode.is_ordered() {
+        trace::step("write out ordered data", || {
+            args([("", trace::range(&blocks))])
+        });
+        write_mapped(fs, inode, blocks, true, Unmapped::LeaveBlocks);
+    }
+}
+
 /// Orders data that has been submitted, or will be before the handle stops.
 ///
 /// # Locking
@@ -405,9 +428,15 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
 
 /// Marks unwritten blocks written, before their data is.
 ///
+/// # Locking
+/// Requires: `i_data_sem`, which `data` is, and a handle.
+///
+/// # Crash
+/// The data must be ordered in the same handle.
+///
 /// # Source
 /// linux v7.0 fs/ext4/extents.c `ext4_ext_convert_to_initialized`.
-fn convert_to_initialized<D: Device, P: Protocol>(
+pub(crate) fn convert_to_initialized<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     handle: &mut Handle<'_>,
     inode: &Inode,

@@ -19,8 +19,13 @@ const WEAKER: [(&str, &[&str]); 4] = [
     ("Release", &["Relaxed"]),
 ];
 
-/// Statements that wake somebody, or hand a lock over to somebody and wake it.
-const WAKE_UPS: [&str; 3] = [".wake_all();", ".unpark();", "self.grant("];
+/// Statements that wake somebody, or hand something over to somebody and wake it.
+const WAKE_UPS: [&str; 4] = [
+    ".wake_all();",
+    ".unpark();",
+    "self.grant(",
+    "self.pass_end_on(",
+];
 
 /// A changed copy of one file.
 struct Mutant {

@@ -53,7 +53,8 @@ pub enum FsError {
     /// The page lies beyond the end of the file: `SIGBUS`.
     #[error("the page lies beyond the end of the file")]
     BeyondEnd,
-    /// The inode belongs to a file system of the other design: its locks are taken in another order.
+    /// The inode belongs to a file system of the other design: its locks are taken in another
+    /// order.
     #[error("the inode is of the other design, whose locks are taken in another order")]
     MixedDesigns,
     /// The file would become larger than the file system supports.

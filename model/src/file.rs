@@ -12,6 +12,12 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lblk(pub u8);
 
+impl fmt::Display for Lblk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 impl Lblk {
     /// Position of this block in a vector that has one element for each block.
     pub fn index(self) -> usize {

@@ -11,8 +11,11 @@
 //! - [`step`]: who acts, and the names of the steps.
 //! - [`rule`]: the rules of the protocols.
 //! - [`invariants`]: what must hold, one function for each id.
+//! - [`readable`]: states for people.
 //! - [`check`](mod@check): running the checker, and the shortest counterexample.
 //! - [`writeback_truncate`]: writeback against truncate, through crash and recovery.
+//! - [`lock_order`]: what is taken and waited for under what.
+//! - [`journal`]: commit, checkpoint, revoke, and recovery with power cuts inside it.
 //!
 //! A new race is one more module beside `writeback_truncate`. It adds its rules to
 //! [`Rule`](rule::Rule) and its step names to [`Step`](step::Step), reuses the invariants that
@@ -25,6 +28,12 @@ pub mod rule;
 
 pub mod invariants;
 
+pub mod readable;
+
 pub mod check;
 
 pub mod writeback_truncate;
+
+pub mod journal;
+
+pub mod lock_order;

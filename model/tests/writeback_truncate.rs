@@ -162,14 +162,14 @@ fn the_same_check_gives_the_same_outcome() {
 #[test]
 fn a_split_lookup_leaves_blocks_uncharged() {
     let config = without(Rule::LookupAndAllocateUnderOneLock);
-    breaks(&config, &[(Invariant::I3, 17, "writeback: Allocate 0")]);
+    breaks(&config, &[(Invariant::I3, 17, "writeback: allocate 0")]);
 
     // The race of the mail: blocks 1 and 2 are removed between look-up and allocation. All three
     // are allocated then, and one is charged.
     let found = shortest(&config);
     let steps: Vec<_> = found.actions.iter().map(ToString::to_string).collect();
-    assert_eq!(steps[3], "writeback: LookUp 0");
-    assert_eq!(steps[15], "truncate: RemoveExtents");
+    assert_eq!(steps[3], "writeback: look up again 0");
+    assert_eq!(steps[15], "truncate: remove extents");
     let inode = &found.states.last().expect("a path has states").inode;
     assert_eq!((inode.quota_used, inode.reserved), (1, 0));
     assert!(inode.extents.iter().all(|extent| extent.pblk().is_some()));
@@ -178,11 +178,11 @@ fn a_split_lookup_leaves_blocks_uncharged() {
 #[test]
 fn a_stale_cached_map_writes_to_freed_blocks() {
     let expected = [
-        (Invariant::I8, 25, "writeback: ReuseMap 1"),
-        (Invariant::I11, 32, "journal: Commit"),
-        (Invariant::I15, 26, "writeback: SubmitIo 1"),
-        (Invariant::I23, 34, "mount: ReplayJournal"),
-        (Invariant::I37, 33, "worker: EndWriteback 1"),
+        (Invariant::I8, 25, "writeback: reuse map 1"),
+        (Invariant::I11, 32, "journal: commit"),
+        (Invariant::I15, 26, "writeback: submit 1"),
+        (Invariant::I23, 34, "mount: journal recovered"),
+        (Invariant::I37, 33, "worker: end writeback 1"),
     ];
     breaks(&without(Rule::CheckCookieBeforeUse), &expected);
 }
@@ -199,8 +199,8 @@ fn a_stale_cached_map_is_harmless_without_an_append() {
 #[test]
 fn a_size_raised_with_the_allocation_is_committed_without_data() {
     let expected = [
-        (Invariant::I11, 6, "journal: Commit"),
-        (Invariant::I23, 8, "mount: ReplayJournal"),
+        (Invariant::I11, 6, "journal: commit"),
+        (Invariant::I23, 8, "mount: journal recovered"),
     ];
     breaks(&without(Rule::RaiseDisksizeAfterIo), &expected);
 }
@@ -208,9 +208,13 @@ fn a_size_raised_with_the_allocation_is_committed_without_data() {
 #[test]
 fn an_unclamped_raise_passes_the_end_of_a_truncated_file() {
     let expected = [
-        (Invariant::I9, 18, "worker: ConvertAndRaiseSize 1"),
-        (Invariant::I11, 32, "journal: Commit"),
-        (Invariant::I23, 34, "mount: ReplayJournal"),
+        (
+            Invariant::I9,
+            18,
+            "worker: convert to written and raise i_disksize 1",
+        ),
+        (Invariant::I11, 32, "journal: commit"),
+        (Invariant::I23, 34, "mount: journal recovered"),
     ];
     breaks(&without(Rule::ClampRaiseToSize), &expected);
 }
@@ -218,10 +222,10 @@ fn an_unclamped_raise_passes_the_end_of_a_truncated_file() {
 #[test]
 fn allocating_written_exposes_an_earlier_owners_bytes() {
     let expected = [
-        (Invariant::I13, 4, "writeback: LookUpAndAllocate 0"),
-        (Invariant::I14, 8, "mount: ReplayJournal"),
-        (Invariant::I19, 6, "journal: Commit"),
-        (Invariant::I22, 13, "mount: CleanUpOrphan"),
+        (Invariant::I13, 4, "writeback: look up again and allocate 0"),
+        (Invariant::I14, 8, "mount: journal recovered"),
+        (Invariant::I19, 6, "journal: commit"),
+        (Invariant::I22, 13, "mount: clean up orphan"),
     ];
     breaks(&without(Rule::AllocateUnwritten), &expected);
 }
@@ -229,9 +233,9 @@ fn allocating_written_exposes_an_earlier_owners_bytes() {
 #[test]
 fn ending_writeback_early_lets_a_conversion_outlive_its_blocks() {
     let expected = [
-        (Invariant::I11, 34, "journal: Commit"),
-        (Invariant::I23, 36, "mount: ReplayJournal"),
-        (Invariant::I37, 9, "worker: EndWriteback 0"),
+        (Invariant::I11, 34, "journal: commit"),
+        (Invariant::I23, 36, "mount: journal recovered"),
+        (Invariant::I37, 9, "worker: end writeback 0"),
     ];
     breaks(&without(Rule::ConvertBeforeEndWriteback), &expected);
 }
@@ -241,16 +245,16 @@ fn a_worker_that_wants_the_folio_lock_deadlocks_with_truncate() {
     let config = without(Rule::CompleteWithoutFolioLock);
     breaks(
         &config,
-        &[(Invariant::Progress, 22, "truncate: LockFolio 1")],
+        &[(Invariant::Progress, 22, "truncate: lock folio 1")],
     );
 }
 
 #[test]
 fn a_truncate_that_does_not_wait_frees_blocks_under_io() {
     let expected = [
-        (Invariant::I11, 33, "journal: Commit"),
-        (Invariant::I15, 23, "truncate: RemoveExtents"),
-        (Invariant::I23, 35, "mount: ReplayJournal"),
+        (Invariant::I11, 33, "journal: commit"),
+        (Invariant::I15, 23, "truncate: remove extents"),
+        (Invariant::I23, 35, "mount: journal recovered"),
     ];
     breaks(&without(Rule::TruncateWaitsForWriteback), &expected);
 }
@@ -258,8 +262,8 @@ fn a_truncate_that_does_not_wait_frees_blocks_under_io() {
 #[test]
 fn extents_removed_before_folios_leave_writeback_with_a_false_map() {
     let expected = [
-        (Invariant::I8, 15, "truncate: RemoveExtents"),
-        (Invariant::I15, 16, "truncate: RemoveExtents"),
+        (Invariant::I8, 15, "truncate: remove extents"),
+        (Invariant::I15, 16, "truncate: remove extents"),
     ];
     breaks(&without(Rule::DropFoliosBeforeExtents), &expected);
 }
@@ -267,8 +271,8 @@ fn extents_removed_before_folios_leave_writeback_with_a_false_map() {
 #[test]
 fn sizes_before_the_orphan_record_leave_blocks_past_the_end() {
     let expected = [
-        (Invariant::I14, 21, "mount: ReplayJournal"),
-        (Invariant::I19, 19, "journal: Commit"),
+        (Invariant::I14, 21, "mount: journal recovered"),
+        (Invariant::I19, 19, "journal: commit"),
     ];
     breaks(&without(Rule::OrphanBeforeSizes), &expected);
 }
@@ -276,8 +280,8 @@ fn sizes_before_the_orphan_record_leave_blocks_past_the_end() {
 #[test]
 fn an_orphan_record_deleted_early_leaves_blocks_past_the_end() {
     let expected = [
-        (Invariant::I14, 33, "mount: ReplayJournal"),
-        (Invariant::I19, 31, "journal: Commit"),
+        (Invariant::I14, 33, "mount: journal recovered"),
+        (Invariant::I19, 31, "journal: commit"),
     ];
     breaks(&without(Rule::OrphanUntilExtentsRemoved), &expected);
 }
@@ -285,7 +289,7 @@ fn an_orphan_record_deleted_early_leaves_blocks_past_the_end() {
 #[test]
 fn a_removed_delayed_block_that_keeps_its_reservation_leaks_it() {
     let config = without(Rule::ReleaseReservationOnRemove);
-    breaks(&config, &[(Invariant::I1, 12, "truncate: RemoveExtents")]);
+    breaks(&config, &[(Invariant::I1, 12, "truncate: remove extents")]);
 }
 
 #[test]
@@ -293,15 +297,19 @@ fn a_freed_block_reused_at_once_is_owned_twice_after_a_crash() {
     let config = without(Rule::ReuseFreedBlocksAfterCommit);
     breaks(
         &config,
-        &[(Invariant::I16, 27, "writeback: LookUpAndAllocate 1")],
+        &[(
+            Invariant::I16,
+            27,
+            "writeback: look up again and allocate 1",
+        )],
     );
 }
 
 #[test]
 fn a_mount_that_ignores_orphans_leaves_them() {
     let expected = [
-        (Invariant::I14, 22, "mount: ReplayJournal"),
-        (Invariant::I18, 7, "mount: ReplayJournal"),
+        (Invariant::I14, 22, "mount: journal recovered"),
+        (Invariant::I18, 7, "mount: journal recovered"),
     ];
     breaks(&without(Rule::CleanUpOrphansAtMount), &expected);
 }
@@ -327,8 +335,8 @@ fn limit_a_reordering_device_leaves_zeroes_below_the_size() {
         ..Config::default()
     };
     let expected = [
-        (Invariant::I11, 13, "journal: Commit"),
-        (Invariant::I23, 15, "mount: ReplayJournal"),
+        (Invariant::I11, 13, "journal: commit"),
+        (Invariant::I23, 15, "mount: journal recovered"),
     ];
     breaks(&config, &expected);
 }
@@ -343,5 +351,5 @@ fn states_and_actions_print_on_one_line() {
          | writeback 1 Submitted map 0:[u0 u1 u2]@1 | truncate 3 \
          | disk [w0 w1 u2] size 1 medium [0.1 1.1 ? ? ? ?]"
     );
-    assert_eq!(found.actions[0].to_string(), "writeback: LockFolio 0");
+    assert_eq!(found.actions[0].to_string(), "writeback: lock folio 0");
 }

@@ -32,6 +32,8 @@ pub struct TraceHasher {
     events: usize,
     /// The sum over the tasks' ends.
     value: u128,
+    /// Whether all operations count as dependent on each other.
+    is_total: bool,
 }
 
 /// The hash of a log's trace.
@@ -40,6 +42,15 @@ pub fn trace_hash(log: &Log) -> u128 {
 }
 
 impl TraceHasher {
+    /// A hasher to which all operations depend on each other, so that a hash stands for one order
+    /// of them.
+    pub fn of_total_orders() -> TraceHasher {
+        TraceHasher {
+            is_total: true,
+            ..TraceHasher::default()
+        }
+    }
+
     /// The hash of a log's trace.
     pub fn hash(&mut self, log: &Log) -> u128 {
         self.begin();
@@ -69,9 +80,10 @@ impl TraceHasher {
             let past = self.past(event.task);
             match event.what {
                 What::Op { op, object } => {
-                    let hash = mix(past, self.operation(op, place(object)));
+                    let (op, object) = self.counted_as(op, object);
+                    let hash = mix(past, self.operation(op, object));
                     self.put(event.task, hash);
-                    let sum = &mut self.sums[place(object) * Op::COUNT + op as usize];
+                    let sum = &mut self.sums[object * Op::COUNT + op as usize];
                     *sum = sum.wrapping_add(hash);
                 }
                 What::Chosen { name, of, value } => {
@@ -94,7 +106,8 @@ impl TraceHasher {
     pub fn after(&self, task: TaskId, op: Op, object: ObjectId) -> u128 {
         let before = self.tasks.get(usize::from(task.0)).copied();
         let past = mix(before.unwrap_or(0), ordinal(task));
-        let hash = mix(past, self.operation(op, place(object)));
+        let (op, object) = self.counted_as(op, object);
+        let hash = mix(past, self.operation(op, object));
         let lost = before.map_or(0, |before| mix(before, ordinal(task)));
         let end = mix(hash, ordinal(task));
         self.value.wrapping_sub(lost).wrapping_add(end)
@@ -116,6 +129,14 @@ impl TraceHasher {
         self.value = self.value.wrapping_sub(mix(*end, ordinal(task)));
         self.value = self.value.wrapping_add(mix(hash, ordinal(task)));
         *end = hash;
+    }
+
+    /// The kind of an operation and the place of its object, as they count here.
+    fn counted_as(&self, op: Op, object: ObjectId) -> (Op, usize) {
+        match self.is_total {
+            true => (Op::Unannounced, 0),
+            false => (op, place(object)),
+        }
     }
 
     /// What an operation is, with everything that precedes it on its object.

@@ -359,6 +359,33 @@ fn shuttles_schedulers_find_the_deadlock_and_repeat_themselves() {
     }
 }
 
+/// A task may be spawned while another holds what it asks for first.
+#[test]
+fn the_random_walk_hears_of_tasks_that_can_not_go() {
+    let spawned_under_a_lock = || {
+        let lock = Arc::new(Mutex::new(0_u32));
+        let held = lock.lock();
+        let tasks: Vec<_> = ["first", "second"]
+            .map(|name| {
+                let lock = lock.clone();
+                spawn(name, move || *lock.lock() += 1)
+            })
+            .into();
+        drop(held);
+        tasks.into_iter().for_each(|task| task.join());
+        assert_eq!(*lock.lock(), 2);
+    };
+    let options = Options {
+        executions: Some(200),
+        count_traces: true,
+        ..Options::default()
+    };
+    let method = random::Method::Urw { seed: 1 };
+    let explored = random::explore(method, &options, spawned_under_a_lock, &mut go_on);
+    assert!(explored.finding.is_none(), "{:?}", finding(&explored));
+    assert_eq!(explored.traces_distinct, Some(2));
+}
+
 #[test]
 fn shuttles_depth_first_search_sees_the_same_traces() {
     let options = Options {

@@ -45,6 +45,8 @@ pub enum Command {
     Differential(DifferentialArgs),
     /// Check everything and compare with what is expected.
     Gate(GateArgs),
+    /// Measure which way of exploring finds which seeded variant.
+    Matrix(MatrixArgs),
     /// Put the certificates of all parts together, or the results of all parts of a check.
     Merge(MergeArgs),
     /// Run the schedule of a counterexample again.
@@ -165,6 +167,31 @@ pub struct GateArgs {
     /// Write the results as JUnit XML too.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+/// The arguments of `matrix`.
+#[derive(Args, Debug)]
+pub struct MatrixArgs {
+    /// The variants [default: all].
+    #[arg(value_name = "VARIANT")]
+    pub variants: Vec<String>,
+    /// Seconds that each run has. On a machine with nothing else to do these are seconds of
+    /// processor time, for as many runs at a time as there are processors.
+    #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
+    pub time: Duration,
+    /// Runs of the engines that draw lots, each with a seed of its own.
+    #[arg(long, value_name = "N", default_value_t = 5,
+        value_parser = clap::value_parser!(u64).range(1..=99))]
+    pub seeds: u64,
+    /// Keep the results of finished runs in this directory, and go on from what is there.
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the table as Markdown.
+    #[arg(long, value_name = "FILE.md")]
+    pub markdown: Option<PathBuf>,
 }
 
 /// The arguments of `merge`.

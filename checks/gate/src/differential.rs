@@ -80,7 +80,7 @@ fn document(
         why,
         programs: tally.programs,
         judged: tally.judged,
-        limited: tally.limited,
+        plain: tally.plain,
         deadlocks: tally.deadlocks,
         traces_distinct: tally.traces,
         executions: tally.executions,
@@ -118,10 +118,10 @@ fn text(document: &DifferentialJson) -> String {
         count(document.deadlocks),
         seconds(document.wall_s.unwrap_or_default())
     ));
-    if document.limited > 0 {
+    if document.plain > 0 {
         line(format!(
-            "  on {} programs DPOR says that it is not complete",
-            count(document.limited)
+            "  {} more programs use plain shuttle types: every order of turns was run",
+            count(document.plain)
         ));
     }
     text

@@ -194,13 +194,13 @@ pub struct DifferentialJson {
     pub programs: u64,
     /// Programs that shuttle's depth-first search, or loom, could judge.
     pub judged: u64,
-    /// Programs on which DPOR says that it is not complete.
-    pub limited: u64,
+    /// Programs that use plain shuttle types, so that DPOR runs every order of turns.
+    pub plain: u64,
     /// Programs that can deadlock.
     pub deadlocks: u64,
-    /// Distinct traces by DPOR.
+    /// Distinct traces by DPOR, of the programs without plain shuttle types.
     pub traces_distinct: u64,
-    /// Executions of DPOR.
+    /// Executions of DPOR for those.
     pub executions: u64,
     /// Executions of those that it was compared with.
     pub judges_executions: u64,

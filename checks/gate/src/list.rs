@@ -37,6 +37,7 @@ struct VariantJson<'a> {
     scenario: &'a str,
     invariant: &'a str,
     needs_crash: bool,
+    preemptions: u32,
     catalogue: &'a str,
     about: &'a str,
 }
@@ -82,6 +83,7 @@ fn list(catalogue: &Catalogue) -> ListJson<'_> {
             scenario: &variant.scenario,
             invariant: &variant.invariant,
             needs_crash: variant.needs_crash,
+            preemptions: variant.preemptions,
             catalogue: &variant.catalogue,
             about: &variant.about,
         });

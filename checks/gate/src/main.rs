@@ -14,6 +14,7 @@ mod check;
 mod differential;
 mod gate;
 mod list;
+mod matrix;
 mod merge;
 mod minimise;
 mod model;
@@ -21,6 +22,7 @@ mod replay;
 mod show;
 
 mod json;
+mod layout;
 mod numbers;
 mod output;
 mod parts;
@@ -58,6 +60,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&args),
         Command::Differential(args) => differential::run(&args),
         Command::Gate(args) => gate::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Show(args) => show::run(&args),

@@ -41,6 +41,8 @@ pub struct Variant {
     pub invariant: String,
     /// Whether it takes a power cut to show.
     pub needs_crash: bool,
+    /// The fewest preemptions that it takes to show.
+    pub preemptions: u32,
     /// Its entry in the catalogue of known bugs.
     pub catalogue: String,
     /// The wrong step.

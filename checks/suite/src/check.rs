@@ -392,6 +392,7 @@ fn nothing_explored() -> Explored {
         preemptions_covered: None,
         stopped_by: StoppedBy::Observer,
         finding: None,
+        plain_types: false,
     }
 }
 

@@ -45,14 +45,19 @@ impl<T> WorkList<T> {
         }
     }
 
-    /// Adds work and wakes a sleeping worker. After [`WorkList::close`] nobody takes it.
+    /// Adds work and wakes the sleeping workers.
+    ///
+    /// # Locking
+    /// Requires: that the list has not been closed.
     pub fn push(&self, item: T) {
-        self.hand_over(Some(item));
+        let number = take_number(&self.tail_object, &self.tail);
+        self.hand_over(number, Some(item));
     }
 
-    /// Says that no more work will come.
+    /// Says that no more work will come: every worker ends, once what was put in is taken.
     pub fn close(&self) {
-        self.hand_over(None);
+        let number = take_number(&self.tail_object, &self.tail);
+        self.hand_over(number, None);
     }
 
     /// Takes the oldest item, waiting for one. `None` once the list is closed and empty.
@@ -63,23 +68,16 @@ impl<T> WorkList<T> {
             Op::FlagAwait,
             || self.handed_over.with(|numbers| numbers.contains(&number)),
             || {
-                self.waiting.wait_until(|| {
-                    let mut items = self.items.lock();
-                    match items.get(&number) {
-                        None => None,
-                        // The end stays for the next who asks.
-                        Some(None) => {
-                            self.end_at(&mut items, number + 1);
-                            Some(None)
-                        }
-                        Some(Some(_)) => items.remove(&number),
-                    }
-                })
+                self.waiting
+                    .wait_until(|| self.items.lock().remove(&number))
             },
         );
         // Nobody asks for this number again.
         self.handed_over.with(|numbers| numbers.remove(&number));
         self.objects.with(|objects| objects.remove(&number));
+        if taken.is_none() {
+            self.pass_end_on(number + 1);
+        }
         taken
     }
 
@@ -99,30 +97,24 @@ impl<T> WorkList<T> {
         handed_over.max(self.objects.with(|objects| objects.len()))
     }
 
-    fn hand_over(&self, item: Option<T>) {
-        let number = take_number(&self.tail_object, &self.tail);
+    fn hand_over(&self, number: u64, item: Option<T>) {
         rt::op(
             &self.object(number),
             Op::FlagClear,
             || true,
             || {
                 let mut items = self.items.lock();
-                match item {
-                    Some(item) => {
-                        items.insert(number, Some(item));
-                        self.handed_over.with(|numbers| numbers.insert(number));
-                    }
-                    None => self.end_at(&mut items, number),
-                }
+                items.insert(number, item);
+                self.handed_over.with(|numbers| numbers.insert(number));
                 drop(items);
                 self.waiting.wake_all();
             },
         );
     }
 
-    fn end_at(&self, items: &mut BTreeMap<u64, Option<T>>, number: u64) {
-        items.entry(number).or_insert(None);
-        self.handed_over.with(|numbers| numbers.insert(number));
+    /// The end is there for whoever asks next, too, and that may be someone who sleeps already.
+    fn pass_end_on(&self, number: u64) {
+        self.hand_over(number, None);
     }
 
     fn object(&self, number: u64) -> Arc<Object> {

@@ -10,6 +10,7 @@
 //! Not checked here: that the sequence counter grows with every change (the second half of I8),
 //! because it is a property of steps and not of states; it is built into the steps.
 
+use stateright::{Expectation, Model, Property};
 use std::fmt;
 
 mod accounting;
@@ -67,8 +68,45 @@ invariants! {
     I19 "I19" "a committed state that needs repair has its orphan record",
     I22 "I22" "after recovery no byte of an earlier owner is readable",
     I23 "I23" "after recovery the appended blocks hold data that was written",
+    I24 "I24" "a failed write of the journal or of metadata stops the journal",
+    I25 "I25" "a commit block is durable only after all that it commits",
+    I26 "I26" "metadata goes home only after its transaction has committed",
+    I27 "I27" "the log's tail passes a transaction only when it is durable at home",
+    I28 "I28" "a second recovery finds what the first one found",
+    I29 "I29" "recovered metadata is that of a prefix with every acknowledged commit",
+    I30 "I30" "replay never overwrites a block that was revoked later",
+    I32 "I32" "a transaction is closed only when no handle is open in it",
+    I34 "I34" "no task waits for itself, through locks or through other waits",
     I37 "I37" "a clean folio equals the disk through the current mapping",
     Progress "PROGRESS" "no state without a next step has work left",
+}
+
+impl Invariant {
+    /// The invariant with this id.
+    pub fn with_id(id: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|invariant| invariant.id() == id)
+    }
+}
+
+/// What an invariant means in a model.
+pub(crate) type Condition<M> = fn(&M, &<M as Model>::State) -> bool;
+
+/// The `always` properties of a model: every invariant with the condition it means there, or
+/// `only` one of them.
+pub(crate) fn always<M: Model>(
+    conditions: &[(Invariant, Condition<M>)],
+    only: Option<Invariant>,
+) -> Vec<Property<M>> {
+    let wanted = conditions
+        .iter()
+        .filter(|(id, _)| only.is_none_or(|only| only == *id));
+    let property = |(invariant, condition): &(Invariant, Condition<M>)| Property {
+        expectation: Expectation::Always,
+        name: invariant.id(),
+        condition: *condition,
+    };
+    wanted.map(property).collect()
 }
 
 impl fmt::Display for Invariant {

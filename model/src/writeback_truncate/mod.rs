@@ -77,6 +77,8 @@ pub mod writeback;
 
 pub mod properties;
 
+mod rules;
+
 pub use state::State;
 
 /// The rules of this model.
@@ -209,6 +211,7 @@ impl WritebackTruncate {
             Actor::Device | Actor::Worker => completion::apply(self, &mut next, action),
             Actor::Truncate => truncate::apply(self, &mut next, action),
             Actor::Journal | Actor::Power | Actor::Mount => power::apply(self, &mut next, action),
+            actor => unreachable!("{actor} does not take part in this race"),
         }
         next
     }
@@ -243,8 +246,7 @@ impl Model for WritebackTruncate {
 impl Specification for WritebackTruncate {
     fn with_only(&self, property: &'static str) -> Self {
         let mut model = self.clone();
-        let named = |invariant: &&Invariant| invariant.id() == property;
-        model.config.only = Invariant::ALL.iter().find(named).copied();
+        model.config.only = Invariant::with_id(property);
         model
     }
 }

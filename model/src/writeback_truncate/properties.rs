@@ -17,20 +17,12 @@ pub const CRASH_LEFT_ORPHAN: &str = "a crash left an orphan to clean up";
 /// Recovery found allocated but unwritten blocks past the size, which is legal.
 pub const UNWRITTEN_RESIDUE: &str = "recovery left unwritten blocks past the size";
 
-type Condition = fn(&WritebackTruncate, &State) -> bool;
+type Condition = invariants::Condition<WritebackTruncate>;
 
 /// The properties of a model with this configuration: every invariant, and every situation that
 /// the configuration can reach.
 pub(super) fn properties(config: &Config) -> Vec<Property<WritebackTruncate>> {
-    let wanted = CONDITIONS
-        .iter()
-        .filter(|(id, _)| config.only.is_none_or(|only| only == *id));
-    let always = |(invariant, condition): &(Invariant, Condition)| Property {
-        expectation: Expectation::Always,
-        name: invariant.id(),
-        condition: *condition,
-    };
-    let mut properties: Vec<_> = wanted.map(always).collect();
+    let mut properties = invariants::always(CONDITIONS, config.only);
     if config.only.is_some() {
         return properties;
     }

@@ -1,10 +1,10 @@
 //! Checks with power cuts.
 
-use super::session::{Body, Cuts, Session};
+use super::session::{Body, CheckCuts, Cuts, Session};
 use super::{Checker, Report};
 use crate::crash::{
-    CrashChecker, CrashFailure, CrashFinding, CrashOptions, CrashStats, Cut, LazyDisk, MemoryBase,
-    Observations, Recover,
+    CrashChecker, CrashFailure, CrashFinding, CrashOptions, CrashStats, CrashViolation, Cut,
+    LazyDisk, MemoryBase, Observations, Recover,
 };
 use crate::disk::{Disk, Faults, Promise};
 use crate::explore::{Options, Outcome, dpor};
@@ -78,10 +78,7 @@ impl Setup {
         {
             return Session::new(&self.checker, None).broken(why, cuts.stats().clone());
         }
-        let mut check = |log: &Log| -> (Result<(), CrashFailure>, CrashStats) {
-            let result = cuts.check(log, recovery);
-            (result, cuts.stats().clone())
-        };
+        let mut check = ByRecovery { cuts, recovery };
         let cuts = Cuts {
             mode: self.options.mode,
             base: &self.base,
@@ -121,6 +118,29 @@ impl Setup {
         };
         dpor::explore(&options, move || known_good(), observe);
         result
+    }
+}
+
+/// The crash engine with a recovery.
+struct ByRecovery<'a, R> {
+    cuts: CrashChecker,
+    recovery: &'a R,
+}
+
+impl<R: Recover> CheckCuts for ByRecovery<'_, R> {
+    fn check(&mut self, log: &Log) -> (Result<(), CrashFailure>, CrashStats) {
+        let result = self.cuts.check(log, self.recovery);
+        (result, self.cuts.stats().clone())
+    }
+
+    fn begin_again(&mut self) {
+        self.cuts = self.cuts.anew(*self.cuts.options());
+    }
+
+    fn minimal(&self, log: &Log, invariant: &str) -> Option<CrashViolation> {
+        // A cut that can not be made smaller is kept as it was found.
+        let minimal = self.cuts.minimal(log, self.recovery, invariant);
+        minimal.ok().flatten()
     }
 }
 

@@ -15,6 +15,7 @@ mod history;
 mod place;
 mod report;
 mod session;
+mod smaller;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,8 @@ use std::time::Duration;
 
 /// Bytes of each task's stack, unless said otherwise.
 const STACK_SIZE: usize = 1 << 18;
+/// Schedules tried to make a counterexample smaller, unless said otherwise.
+const ATTEMPTS: u64 = 1_000;
 
 /// Explores every interleaving of `scenario` and panics on a violation, with the race in columns
 /// and the command that replays it.
@@ -62,6 +65,7 @@ pub struct Checker {
     fair_locks: Vec<&'static str>,
     traces_in: Option<PathBuf>,
     replay: Option<PathBuf>,
+    attempts: u64,
 }
 
 impl Checker {
@@ -78,6 +82,7 @@ impl Checker {
             fair_locks: Vec::new(),
             traces_in: None,
             replay: None,
+            attempts: ATTEMPTS,
         }
     }
 

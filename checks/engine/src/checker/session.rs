@@ -5,9 +5,10 @@ use super::{Checker, Report};
 use crate::crash::candidates::SECTOR_SIZE;
 use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
 use crate::explore::bounded::{self, Bounds};
-use crate::explore::replay::{Matched, by_events};
+use crate::explore::replay::Matched;
 use crate::explore::{Execution, Explored, Found, Outcome, dpor};
 use crate::lockgraph::LockGraph;
+use crate::minimise::{Schedule, run};
 use crate::record::{self, BaseImage, Origin};
 use crate::verdict::Verdict;
 use cutpoint_event::pending::Granularity;
@@ -19,21 +20,30 @@ use std::sync::Arc;
 
 pub(super) type Body = Arc<dyn Fn() + Send + Sync>;
 
-/// Checks the power cuts of one execution. Answers what was explored so far, too.
-type CheckCuts<'a> = &'a mut dyn FnMut(&Log) -> (Result<(), CrashFailure>, CrashStats);
+/// Checks the power cuts of executions.
+pub(super) trait CheckCuts {
+    /// Checks one execution. Answers what was explored so far, too.
+    fn check(&mut self, log: &Log) -> (Result<(), CrashFailure>, CrashStats);
+
+    /// Forgets what was checked.
+    fn begin_again(&mut self);
+
+    /// The smallest power cut in an execution that violates an invariant.
+    fn minimal(&self, log: &Log, invariant: &str) -> Option<CrashViolation>;
+}
 
 /// Power cuts, as a session sees them.
 pub(super) struct Cuts<'a> {
     pub mode: CutMode,
     pub base: &'a MemoryBase,
-    pub check: CheckCuts<'a>,
+    pub check: &'a mut dyn CheckCuts,
 }
 
 pub(super) struct Session<'a> {
-    checker: &'a Checker,
-    cuts: Option<Cuts<'a>>,
-    locks: LockGraph,
-    crash: CrashStats,
+    pub(super) checker: &'a Checker,
+    pub(super) cuts: Option<Cuts<'a>>,
+    pub(super) locks: LockGraph,
+    pub(super) crash: CrashStats,
     broken: Option<String>,
     violation: Option<(Found, Box<CrashViolation>)>,
     cycle: Option<Found>,
@@ -75,9 +85,21 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn explore(&mut self, body: Body) -> Report {
+    /// Forgets what earlier executions showed.
+    pub(super) fn begin_again(&mut self) {
+        self.locks = LockGraph::with_fair(self.checker.fair_locks.iter().copied());
+        (self.broken, self.violation, self.cycle) = (None, None, None);
+        if let Some(cuts) = &mut self.cuts {
+            cuts.check.begin_again();
+        }
+    }
+
+    fn explore(&mut self, scenario: Body) -> Report {
         let options = self.checker.options.clone();
-        let body = move || body();
+        let body = {
+            let scenario = scenario.clone();
+            move || scenario()
+        };
         let bound = self.checker.preemptions;
         let observe = &mut |execution: &Execution<'_>| self.observe(execution);
         let explored = match bound {
@@ -89,6 +111,7 @@ impl<'a> Session<'a> {
         };
         let path = place::trace_file(self.checker.traces_in.as_deref(), &self.checker.name);
         let (verdict, trace) = self.conclude(&explored, &path);
+        let trace = trace.map(|trace| self.smaller(trace, &scenario, &path));
         let mut report = self.report(verdict, Some(&explored), trace);
         if let Some(trace) = &report.trace {
             match write(trace, &path) {
@@ -101,11 +124,11 @@ impl<'a> Session<'a> {
 
     fn replay(&mut self, path: &Path, recorded: &Trace, body: Body) -> Report {
         let options = self.checker.options.clone();
-        let (events, choices) = (record::operations(recorded), record::choices(recorded));
-        let count = events.len();
+        let schedule = Schedule::of(recorded);
+        let count = schedule.events.len();
         let body = move || body();
         let observe = &mut |execution: &Execution<'_>| self.observe(execution);
-        let (explored, matched) = by_events(events, choices, &options, body, observe);
+        let (explored, matched, _) = run(&schedule, &options, body, observe);
         let (mut verdict, trace) = self.conclude(&explored, path);
         if let Verdict::WithinBounds { .. } = verdict {
             verdict = gone(&matched, count, recorded);
@@ -116,7 +139,7 @@ impl<'a> Session<'a> {
     }
 
     /// Looks at one execution.
-    fn observe(&mut self, execution: &Execution<'_>) -> ControlFlow<()> {
+    pub(super) fn observe(&mut self, execution: &Execution<'_>) -> ControlFlow<()> {
         if execution.outcome != Outcome::Finished {
             return ControlFlow::Continue(());
         }
@@ -126,7 +149,7 @@ impl<'a> Session<'a> {
         let Some(cuts) = &mut self.cuts else {
             return ControlFlow::Continue(());
         };
-        let (result, stats) = (cuts.check)(execution.log);
+        let (result, stats) = cuts.check.check(execution.log);
         self.crash = stats;
         match result {
             Ok(()) => return ControlFlow::Continue(()),
@@ -160,18 +183,17 @@ impl<'a> Session<'a> {
     }
 
     /// The verdict, and the counterexample if there is one.
-    fn conclude(&mut self, explored: &Explored, path: &Path) -> (Verdict, Option<Box<Trace>>) {
+    pub(super) fn conclude(
+        &mut self,
+        explored: &Explored,
+        path: &Path,
+    ) -> (Verdict, Option<Box<Trace>>) {
         if let Some(why) = self.broken.take() {
             return (Verdict::HarnessBroken(why), None);
         }
         let origin = self.origin(path);
         if let (Some((found, violation)), Some(cuts)) = (self.violation.take(), &self.cuts) {
-            let base = image(cuts.base);
-            let mut trace = record::of_crash(origin, &found.log, &violation, &base);
-            if !base.block_size.is_multiple_of(SECTOR_SIZE) {
-                // A trace can not hold the image of a device without sectors.
-                trace.image = None;
-            }
+            let trace = self.trace_of_crash(path, &found.log, &violation, cuts.base);
             return (Verdict::Violated(Box::new(found)), Some(Box::new(trace)));
         }
         let bounds = match self.crash.cases_bounded {
@@ -192,6 +214,23 @@ impl<'a> Session<'a> {
             _ => None,
         };
         (verdict, trace)
+    }
+
+    /// The trace of an execution of which a power cut is not survived.
+    pub(super) fn trace_of_crash(
+        &self,
+        path: &Path,
+        log: &Log,
+        violation: &CrashViolation,
+        base: &MemoryBase,
+    ) -> Trace {
+        let base = image(base);
+        let mut trace = record::of_crash(self.origin(path), log, violation, &base);
+        if !base.block_size.is_multiple_of(SECTOR_SIZE) {
+            // A trace can not hold the image of a device without sectors.
+            trace.image = None;
+        }
+        trace
     }
 
     fn origin(&self, path: &Path) -> Origin {

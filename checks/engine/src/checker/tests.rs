@@ -5,10 +5,11 @@ use crate::crash::{CrashOptions, MemoryBase, Tear};
 use crate::disk::{Disk, Promise};
 use crate::verdict::Verdict;
 use cutpoint_traces::Trace;
+use cutpoint_traces::format::{BlockVersion, Survivor};
 use rt_shuttle::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use rt_shuttle::sync::{Arc, Mutex};
 use rt_shuttle::thread::spawn;
-use rt_shuttle::{Arg, Args, acknowledged};
+use rt_shuttle::{Arg, Args, acknowledged, part};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tempfile::TempDir;
 
@@ -300,4 +301,74 @@ fn a_disk_refuses_what_is_not_on_it() {
     disk.write_durably(1, &[4; BLOCK]).expect("it is there");
     assert_eq!(*disk.read(1).expect("it is there"), [4; BLOCK]);
     assert!(disk.lazy().is_none());
+}
+
+/// Two torn increments beside a task that only gets in the way.
+fn crowded() -> impl Fn() + Send + Sync + 'static {
+    move || {
+        let count = Arc::new(AtomicU32::new(0));
+        let bystander = part("bystander").then(|| {
+            let count = count.clone();
+            spawn("bystander", move || _ = count.load(SeqCst))
+        });
+        let theirs = count.clone();
+        let task = spawn("other", move || torn(&theirs));
+        torn(&count);
+        task.join();
+        bystander.into_iter().for_each(|task| task.join());
+        assert_eq!(count.load(SeqCst), 2);
+    }
+}
+
+#[test]
+fn the_trace_of_a_violation_is_made_smaller_unless_told_otherwise() {
+    let directory = directory();
+    let checker = Checker::new("crowded").traces_in(directory.path());
+    let as_found = checker.clone().minimise(0).run(crowded());
+    let smaller = checker.run(crowded());
+    let tasks = |report: &Report| report.trace.as_ref().map(|trace| trace.tasks.len());
+    assert_eq!((tasks(&as_found), tasks(&smaller)), (Some(3), Some(2)));
+    // The numbers are those of the exploration, whatever the minimiser ran.
+    assert_eq!(as_found.executions, smaller.executions);
+
+    let file = smaller.trace_file.expect("a trace");
+    let trace = Trace::read(&file).expect("it can be read");
+    assert_eq!(trace.left_out, ["bystander"]);
+    let again = Checker::new("crowded").replay(&file).run(crowded());
+    assert!(again.verdict.is_violated(), "{again}");
+}
+
+#[test]
+fn a_power_cut_is_made_as_small_as_it_can_be() {
+    let directory = directory();
+    // The second block's record is promised and only in the cache; the first block is not in doubt.
+    let recover = |disk: &Disk, promises: &[Promise]| {
+        let record = disk.read(1).expect("the disk has a block")[0];
+        match (promises.is_empty(), record) {
+            (_, 7) | (true, _) => Ok(()),
+            (false, other) => Err(format!("the record reads {other}")),
+        }
+    };
+    let scenario = |disk: Disk| {
+        disk.write(1, &[7; 512]).expect("the disk has a block");
+        acknowledged("record", Args::default);
+        disk.write(0, &[8; 512]).expect("the disk has a block");
+    };
+    let check = |attempts| {
+        let checker = Checker::new("promise").traces_in(directory.path());
+        let checker = checker.minimise(attempts);
+        checker
+            .crash(MemoryBase::zeroed(512, 2), recover)
+            .run(scenario)
+    };
+    let kept = |report: Report| {
+        let crash = report.trace.and_then(|trace| trace.crash).expect("a crash");
+        let version = |survivor: &Survivor| survivor.version != BlockVersion::Base;
+        let survived = crash.survivors.iter().filter(|s| version(s)).count();
+        (crash.after.iter().sum::<u32>(), survived)
+    };
+    let ((before, lost), (after, left)) = (kept(check(0)), kept(check(100)));
+    // As found, the cut is the last one, and nobody looked at the first block: its write survived.
+    assert_eq!((lost, left), (1, 0));
+    assert!(after < before, "{after} of {before} events");
 }

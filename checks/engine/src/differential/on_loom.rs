@@ -15,16 +15,32 @@ mod plain {
     pub struct Plain;
 
     impl Plain {
-        pub fn new() -> Plain {
+        pub fn new(_others: usize) -> Plain {
             Plain
         }
 
         pub fn lock(&self) {
-            unreachable!("programs with plain shuttle types are not for loom");
+            never();
         }
 
         pub fn add(&self) {
-            unreachable!("programs with plain shuttle types are not for loom");
+            never();
         }
+
+        pub fn park(&self) {
+            never();
+        }
+
+        pub fn unpark(&self) {
+            never();
+        }
+
+        pub fn end(&self) {
+            never();
+        }
+    }
+
+    fn never() {
+        unreachable!("programs with plain shuttle types are not for loom");
     }
 }

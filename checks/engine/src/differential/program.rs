@@ -56,6 +56,12 @@ pub enum Instruction {
     PlainLock,
     /// Adds to an atomic of shuttle's own.
     PlainAdd,
+    /// Waits for shuttle's own wake-up token, if it is the main task's instruction, unless all
+    /// others have ended. Each of them hands it out in the end, so nobody waits for ever: shuttle
+    /// has a lot to say then, for everyone to read.
+    PlainPark,
+    /// Hands the main task shuttle's own wake-up token.
+    PlainUnpark,
 }
 
 /// A program: the instructions of every task; the main task's come first.
@@ -106,7 +112,9 @@ impl Program {
         let mut orders = 1.0;
         for (task, instructions) in self.0.iter().enumerate() {
             // A spawned task's last operation is its end.
-            let own = instructions.iter().map(operations).sum::<u32>() + u32::from(task > 0);
+            let ends = if self.parks_plainly() { 2 } else { 1 };
+            let ends = if task > 0 { ends } else { 0 };
+            let own = instructions.iter().map(operations).sum::<u32>() + ends;
             for n in 1..=own {
                 total += 1.0;
                 orders *= total / f64::from(n);
@@ -114,6 +122,18 @@ impl Program {
             orders *= instructions.iter().map(alternatives).product::<f64>();
         }
         orders
+    }
+
+    /// Whether the main task waits for shuttle's own wake-up token.
+    pub(super) fn parks_plainly(&self) -> bool {
+        let has_park = |instruction: &Instruction| {
+            let inner = instruction.inner();
+            [Some(instruction), inner]
+                .into_iter()
+                .flatten()
+                .any(|instruction| matches!(instruction, Instruction::PlainPark))
+        };
+        self.0[0].iter().any(has_park)
     }
 
     /// Whether loom can run it: loom does not know plain shuttle types, enumerates no choices, and
@@ -136,15 +156,21 @@ impl Instruction {
         }
     }
 
+    /// Whether it is made of shuttle's own types.
+    fn is_plain(&self) -> bool {
+        use Instruction::*;
+        matches!(self, PlainLock | PlainAdd | PlainPark | PlainUnpark)
+    }
+
     fn is_for_loom(&self) -> bool {
         use Instruction::*;
-        let here = !matches!(self, Choose(_) | TryLock(_) | PlainLock | PlainAdd);
+        let here = !matches!(self, Choose(_) | TryLock(_)) && !self.is_plain();
         here && self.inner().is_none_or(Instruction::is_for_loom)
     }
 }
 
 /// The number of kinds of instruction to draw from.
-const KINDS: u64 = 24;
+const KINDS: u64 = 25;
 
 /// An instruction of one of the kinds in `palette`, with others inside it if `depth` allows.
 fn instruction(numbers: &mut Numbers, tasks: usize, palette: &[u64], depth: u32) -> Instruction {
@@ -183,6 +209,8 @@ fn instruction(numbers: &mut Numbers, tasks: usize, palette: &[u64], depth: u32)
         20 => AwaitSome,
         21 => PlainAdd,
         22 => PlainLock,
+        23 if numbers.next(3) == 0 => PlainPark,
+        23 => PlainUnpark,
         _ => Wait,
     }
 }
@@ -197,7 +225,7 @@ fn operations(instruction: &Instruction) -> u32 {
         }
         IfOdd(_, inner) => 1 + operations(inner),
         TryLock(_) | Write => 2,
-        PlainAdd => 2,
+        PlainAdd | PlainPark | PlainUnpark => 2,
         PlainLock => 4,
         WriteThenDowngrade | Quiesce => 3,
         Wait => 6,

@@ -29,6 +29,9 @@ pub fn body(program: &Program) -> std::sync::Arc<dyn Fn() + Send + Sync> {
                     for instruction in &program.0[task] {
                         world.run(task, instruction);
                     }
+                    if program.parks_plainly() {
+                        world.plain.end();
+                    }
                 })
             })
             .collect();
@@ -70,7 +73,7 @@ impl World {
             ),
             condition: Condvar::new(),
             main: thread::current(),
-            plain: Plain::new(),
+            plain: Plain::new(tasks - 1),
         }
     }
 
@@ -128,6 +131,9 @@ impl World {
             Unpark => self.main.unpark(),
             PlainLock => self.plain.lock(),
             PlainAdd => self.plain.add(),
+            PlainPark if task == 0 => self.plain.park(),
+            PlainPark => {}
+            PlainUnpark => self.plain.unpark(),
             other => self.announced(task, other),
         }
     }

@@ -4,7 +4,7 @@
 //! a failing execution end the run. Executions are made and run here, each under `catch_unwind`.
 
 use super::kept::{Keeping, SearchState};
-use super::turns::{self, DRAWS_RANDOM, Policy, Turns};
+use super::turns::{self, DRAWS_RANDOM, PLAIN_TYPES, Policy, Turns};
 use super::{Execution, Explored, Found, Observer, Options, Outcome, StoppedBy};
 use crate::state::Numbers;
 use crate::trace_hash::TraceHasher;
@@ -47,7 +47,8 @@ pub(super) fn drive_kept<P: Policy>(
     observe: Observer<'_>,
     mut keeping: Option<Keeping<'_>>,
 ) -> (Explored, P) {
-    let turns = Rc::new(RefCell::new(Turns::new(policy, options.max_steps)));
+    let turns = Turns::new(policy, options.max_steps, options.plain_types);
+    let turns = Rc::new(RefCell::new(turns));
     let mut driver = Driver::new(options, turns.clone());
     let mut is_prepared = keeping
         .as_mut()
@@ -135,6 +136,9 @@ impl<'a, P: Policy> Driver<'a, P> {
 
     /// Offers the state to be kept, unless there is a finding, which is not part of it.
     fn keep(&self, keeping: &mut Keeping<'_>, is_over: bool, is_last: bool) {
+        let Some(keep) = &mut keeping.keep else {
+            return;
+        };
         if self.finding.is_some() || self.cut_short {
             return;
         }
@@ -146,12 +150,13 @@ impl<'a, P: Policy> Driver<'a, P> {
             is_unsupported: self.turns.borrow().unsupported.is_some(),
             traces: Numbers(self.traces.clone()),
             split,
+            plain_types: self.options.plain_types,
             path: match is_over {
                 true => None,
                 false => self.turns.borrow().policy.save(),
             },
         };
-        (keeping.keep)(&state, is_last);
+        keep(&state, is_last);
     }
 
     fn over_budget(&self) -> Option<StoppedBy> {
@@ -168,6 +173,10 @@ impl<'a, P: Policy> Driver<'a, P> {
         self.executions += 1;
         let mut turns = self.turns.borrow_mut();
         self.steps += turns.steps;
+        if turns.has_met_plain_types {
+            self.sleep_blocked += 1;
+            turns.stop = Some(StoppedBy::Unsupported(PLAIN_TYPES.into()));
+        }
         if let Some(stop) = turns.stop.take() {
             log::recycle(log);
             return Some(stop);
@@ -226,7 +235,7 @@ impl<'a, P: Policy> Driver<'a, P> {
             // A plain shuttle thread panicked, or shuttle saw a deadlock that we can not see.
             let text = panic_text(payload.as_ref());
             if text.starts_with("deadlock!") {
-                self.turns.borrow_mut().deadlocked = true;
+                self.turns.borrow_mut().deadlock();
                 log::finding("deadlock", "every task ends".into(), text);
             } else {
                 log::finding("panic", "no panic".into(), text);
@@ -254,8 +263,33 @@ impl<'a, P: Policy> Driver<'a, P> {
             preemptions_covered: None,
             stopped_by,
             finding: self.finding,
+            plain_types: self.options.plain_types,
         }
     }
+}
+
+/// Explores by a strategy that reduces, and anew where the scenario turns out to use plain shuttle
+/// types. `explore` is told the options, and how many executions there were before.
+pub(super) fn explore_again(
+    options: &Options,
+    mut explore: impl FnMut(&Options, u64) -> Explored,
+) -> Explored {
+    let mut options = options.clone();
+    if options.plain_types {
+        options.count_traces = true;
+        return explore(&options, 0);
+    }
+    let started = Instant::now();
+    let explored = explore(&options, 0);
+    let has_met = explored.stopped_by == StoppedBy::Unsupported(PLAIN_TYPES.into());
+    if !has_met || !options.shard.is_whole() {
+        return explored;
+    }
+    // Equal traces are explored more than once from now on, so they have to be told apart.
+    (options.plain_types, options.count_traces) = (true, true);
+    let time = options.time;
+    options.time = time.map(|time| time.saturating_sub(started.elapsed()));
+    explore(&options, explored.executions)
 }
 
 /// What the main task does. A panic of the body is a finding; shuttle never sees it.

@@ -16,6 +16,8 @@ pub struct SearchState {
     pub(super) is_unsupported: bool,
     pub(super) traces: Numbers,
     pub(super) split: u64,
+    /// Whether the scenario uses plain shuttle types.
+    pub(super) plain_types: bool,
     /// `None` if nothing is left to explore.
     pub(super) path: Option<dpor::PathState>,
 }
@@ -39,5 +41,18 @@ pub(super) struct Keeping<'a> {
     pub(super) runs: u64,
     /// Stands for the way in which the search is split.
     pub(super) split: u64,
-    pub(super) keep: Keep<'a>,
+    /// Nobody, if nothing is to be kept.
+    pub(super) keep: Option<Keep<'a>>,
+}
+
+impl Keeping<'_> {
+    /// A search from its beginning, of which nothing is kept.
+    pub(super) fn nothing(runs: u64, split: u64) -> Keeping<'static> {
+        Keeping {
+            start: None,
+            runs,
+            split,
+            keep: None,
+        }
+    }
 }

@@ -268,6 +268,7 @@ impl<'a> Watch<'a> {
             preemptions_covered: None,
             stopped_by: stopped.unwrap_or(StoppedBy::Exhaustion),
             finding: self.finding,
+            plain_types: false,
         }
     }
 }

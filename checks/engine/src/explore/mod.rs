@@ -10,10 +10,11 @@
 //! - [`replay`]: one execution, after a recorded one.
 //! - [`loom`]: loom, as an independent judge and for weak memory.
 //!
-//! Strategies that reduce rely on operations to be announced. Plain shuttle types announce nothing
-//! and count as dependent on one another; that is sound where a task's turns are either. Where a
-//! task blocks inside a plain type right after an announced operation, in the same turn, the order
-//! of the two is not seen, and the exploration ends as [`StoppedBy::Unsupported`], not as complete.
+//! Strategies that reduce rely on operations to be announced, and plain shuttle types announce
+//! nothing: a task may begin to wait inside one, or take a wake-up token, in the turn of an
+//! announced operation. So as soon as a scenario turns out to use a plain type, the exploration
+//! begins anew, and every turn counts as dependent on every other ([`Explored::plain_types`]): all
+//! orders of turns are run. That is sound for any code that runs on shuttle, and it is slow.
 //!
 //! An execution that ends in a finding, or that a search has no more use for, is *abandoned*: every
 //! task unwinds at its next operation, so that its stack and what it owns are freed. Tasks that
@@ -60,6 +61,10 @@ pub struct Options {
     pub count_traces: bool,
     /// Which part of the search to make. [`dpor`] alone can be split; the others make all of it.
     pub shard: Shard,
+    /// Whether the scenario is known to use plain shuttle types. A search that is not split finds
+    /// out for itself; it saves what the search ran until then. Parts of a search find out, too,
+    /// unless it shows in few executions: then it has to be said to all of them.
+    pub plain_types: bool,
 }
 
 impl Default for Options {
@@ -73,6 +78,7 @@ impl Default for Options {
             past_findings: false,
             count_traces: false,
             shard: Shard::WHOLE,
+            plain_types: false,
         }
     }
 }
@@ -138,6 +144,9 @@ pub struct Explored {
     pub stopped_by: StoppedBy,
     /// The first finding.
     pub finding: Option<Found>,
+    /// Whether every turn counted as dependent on every other, because the scenario uses plain
+    /// shuttle types.
+    pub plain_types: bool,
 }
 
 /// Why an exploration ended.

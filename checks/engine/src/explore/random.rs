@@ -62,7 +62,11 @@ pub fn explore(
         }
         Method::Urw { seed } => {
             let inner = UrwRandomScheduler::new_from_seed(seed, forever);
-            drive(OnlyEnabled::new(inner), false, options, body, observe).0
+            let policy = OnlyEnabled {
+                introduced: Some(0),
+                ..OnlyEnabled::new(inner)
+            };
+            drive(policy, false, options, body, observe).0
         }
         Method::DepthFirst => {
             let inner = DfsScheduler::new(None, true);
@@ -84,6 +88,9 @@ struct OnlyEnabled<S> {
     inner: S,
     /// Whether the scenario made a choice.
     chose: bool,
+    /// For a scheduler that must hear of every task when it is spawned, even if that can not go:
+    /// of how many it has heard.
+    introduced: Option<usize>,
 }
 
 impl<S> OnlyEnabled<S> {
@@ -91,16 +98,36 @@ impl<S> OnlyEnabled<S> {
         OnlyEnabled {
             inner,
             chose: false,
+            introduced: None,
+        }
+    }
+}
+
+impl<S: Scheduler> OnlyEnabled<S> {
+    /// Offers each new task once by itself. The random walk weighs a task by its number of turns,
+    /// and counts this one both where it estimates and where it walks.
+    fn introduce(&mut self, tasks: &[&Task]) {
+        let Some(introduced) = &mut self.introduced else {
+            return;
+        };
+        for task in tasks {
+            if usize::from(task.id()) == *introduced {
+                *introduced += 1;
+                let offered = self.inner.next_task(&[task], None, false);
+                debug_assert_eq!(offered, Some(task.id()), "there is no other");
+            }
         }
     }
 }
 
 impl<S: Scheduler + 'static> Policy for OnlyEnabled<S> {
     fn begin(&mut self) -> bool {
+        self.introduced = self.introduced.map(|_| 0);
         self.inner.new_execution().is_some()
     }
 
     fn pick(&mut self, moves: &[Move], current: TaskId, tasks: &[&Task]) -> Pick {
+        self.introduce(tasks);
         let can_go = |task: &&&Task| {
             let id = TaskId(usize::from(task.id()) as u16);
             moves.iter().any(|turn| turn.task == id && turn.enabled)

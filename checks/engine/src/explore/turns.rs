@@ -19,6 +19,10 @@ static PLAIN: Class = Class::unranked("plain shuttle operation");
 /// What makes a scenario impossible to enumerate.
 pub(super) const DRAWS_RANDOM: &str = "the scenario draws random numbers from shuttle";
 
+/// What makes turns do more than their operations say.
+pub(super) const PLAIN_TYPES: &str =
+    "plain shuttle types show in some parts of the search only: say beforehand that they are used";
+
 /// How many switches an abandoned execution may take to unwind: enough for every task to reach its
 /// next operation, and a bound for tasks that never announce one.
 const UNWINDING_STEPS: u32 = 2_000;
@@ -66,7 +70,7 @@ pub(super) trait Policy: 'static {
     }
 
     /// Whether the strategy relies on turns to do nothing that other tasks could notice besides
-    /// their operations.
+    /// their operations, so that it can not go on where plain shuttle types are used.
     fn reduces(&self) -> bool {
         false
     }
@@ -117,13 +121,17 @@ pub(super) struct Turns<P> {
     pub(super) stop: Option<StoppedBy>,
     /// What the scenario did, in any execution so far, that the strategy can not enumerate.
     pub(super) unsupported: Option<&'static str>,
+    /// Whether the strategy is to be told that the scenario uses plain shuttle types.
+    pub(super) has_met_plain_types: bool,
     max_steps: u64,
     moves: Vec<Move>,
     current: TaskId,
+    /// Whether the scenario is known to use plain shuttle types.
+    has_plain_types: bool,
+    /// The number of tasks seen in this execution.
+    tasks: u16,
     /// Who had the last turn.
     last: Option<TaskId>,
-    /// Whether the last turn was that of an announced operation.
-    was_announced: bool,
     plain: Option<ObjectId>,
     unwinding: u32,
     /// State of the stream that answers requests for random data that are no choices.
@@ -131,7 +139,7 @@ pub(super) struct Turns<P> {
 }
 
 impl<P: Policy> Turns<P> {
-    pub(super) fn new(policy: P, max_steps: u64) -> Turns<P> {
+    pub(super) fn new(policy: P, max_steps: u64, has_plain_types: bool) -> Turns<P> {
         Turns {
             policy,
             schedule: Vec::new(),
@@ -141,11 +149,13 @@ impl<P: Policy> Turns<P> {
             deadlocked: false,
             stop: None,
             unsupported: None,
+            has_met_plain_types: false,
             max_steps,
             moves: Vec::new(),
             current: TaskId(0),
+            has_plain_types,
+            tasks: 0,
             last: None,
-            was_announced: false,
             plain: None,
             unwinding: 0,
             noise: 0,
@@ -163,8 +173,8 @@ impl<P: Policy> Turns<P> {
         self.schedule.clear();
         self.steps = 0;
         self.preemptions = 0;
+        self.tasks = 0;
         self.last = None;
-        self.was_announced = false;
         self.blocked = false;
         self.deadlocked = false;
         self.current = TaskId(0);
@@ -197,6 +207,9 @@ impl<P: Policy> Turns<P> {
                 enabled,
             });
         }
+        if local.is_none() && self.has_plain_types {
+            self.collect_blocked();
+        }
         local
     }
 
@@ -207,13 +220,45 @@ impl<P: Policy> Turns<P> {
             .get_or_insert_with(|| log::register(&PLAIN, Key::Only))
     }
 
-    /// Whether the task that ran now waits inside a plain shuttle type since a turn in which it
-    /// made an announced operation: whether it has to wait was decided, unseen, in that turn.
-    fn waits_unseen(&self, tasks: &[&Task]) -> bool {
+    /// Whether one of the moves is inside a plain shuttle type, or the task that ran now waits
+    /// there. Every use of one shows as either, but taking a wake-up token that is there already;
+    /// to hand it out does.
+    fn meets_plain_types(&self, tasks: &[&Task]) -> bool {
         let id = |task: &&Task| TaskId(usize::from(task.id()) as u16);
-        self.was_announced
-            && pending::get(self.current) == Pending::Unannounced
-            && !tasks.iter().any(|task| id(task) == self.current)
+        self.moves.iter().any(|turn| turn.op == Op::Unannounced)
+            || (pending::get(self.current) == Pending::Unannounced
+                && !tasks.iter().any(|task| id(task) == self.current))
+    }
+
+    /// shuttle saw a deadlock before a turn could be decided: everybody waits inside plain shuttle
+    /// types.
+    pub(super) fn deadlock(&mut self) {
+        self.deadlocked = true;
+        if pending::is_abandoned() {
+            return;
+        }
+        self.has_met_plain_types |= self.policy.reduces();
+        self.moves.clear();
+        self.collect_blocked();
+        self.policy.ended(&self.moves);
+    }
+
+    /// Adds the tasks that wait inside plain shuttle types, of which shuttle says nothing, to the
+    /// moves. Those that shuttle started and that have ended can not be told from them.
+    fn collect_blocked(&mut self) {
+        let object = self.plain();
+        for task in (0..self.tasks).map(TaskId) {
+            let is_there = self.moves.iter().any(|turn| turn.task == task);
+            if !is_there && pending::get(task) == Pending::Unannounced {
+                self.moves.push(Move {
+                    task,
+                    op: Op::Unannounced,
+                    object,
+                    enabled: false,
+                });
+            }
+        }
+        self.moves.sort_by_key(|turn| turn.task);
     }
 
     /// Whether a turn of this task keeps the last one from going on.
@@ -284,12 +329,6 @@ impl<P: Policy> Scheduler for Turns<P> {
         if pending::is_abandoned() {
             return self.unwind(tasks);
         }
-        if self.policy.reduces() && self.waits_unseen(tasks) {
-            self.unsupported = Some(
-                "a task waits inside a plain shuttle type in the turn of an announced operation, \
-                 which may hide orders",
-            );
-        }
         self.steps += 1;
         if self.steps > self.max_steps {
             let expected = "the execution ends".to_owned();
@@ -299,7 +338,14 @@ impl<P: Policy> Scheduler for Turns<P> {
         let main_waits = MAIN_ENDED.get() && tasks.len() > 1 && usize::from(tasks[0].id()) == 0;
         let tasks = if main_waits { &tasks[1..] } else { tasks };
         self.policy.meet(tasks);
-        if let Some(task) = self.collect(tasks) {
+        let known = tasks.last().map_or(0, |task| usize::from(task.id()) + 1);
+        self.tasks = self.tasks.max(known as u16);
+        let local = self.collect(tasks);
+        if self.policy.reduces() && self.meets_plain_types(tasks) {
+            self.has_met_plain_types = true;
+            return self.give_up(tasks);
+        }
+        if let Some(task) = local {
             return self.run(task);
         }
         if !self.moves.iter().any(|turn| turn.enabled) {
@@ -315,7 +361,6 @@ impl<P: Policy> Scheduler for Turns<P> {
                 self.preemptions += u32::from(self.preempts(task));
                 self.last = Some(task);
                 let is_plain = pending::get(task) == Pending::Unannounced;
-                self.was_announced = !is_plain;
                 let next = self.run(task);
                 if is_plain {
                     let object = self.plain();

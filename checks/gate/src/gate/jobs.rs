@@ -54,6 +54,18 @@ impl Profile {
         }
     }
 
+    /// How a variant is looked for: in the quick profile with the fewest preemptions that show it,
+    /// in the full one without a bound.
+    fn variant(self, request: Request, preemptions: u32) -> Request {
+        Request {
+            preemptions: match self {
+                Profile::Quick => Some(preemptions as usize),
+                Profile::Full => None,
+            },
+            ..request
+        }
+    }
+
     /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
     /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
     fn loom(self, request: Request) -> Request {
@@ -256,6 +268,7 @@ fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
             ..Request::new(&variant.scenario, Some(name))
         };
         let invariant = variant.invariant.clone();
+        let request = profile.variant(request, variant.preemptions);
         jobs.push(check(request, Expect::Violates(Some(invariant))));
     }
     jobs

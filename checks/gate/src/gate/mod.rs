@@ -18,21 +18,21 @@ mod progress;
 mod table;
 
 pub use certificate::{Certificate, SCHEMA as CERTIFICATE_SCHEMA};
-pub use jobs::Profile;
+pub use jobs::{Expect, Job, Profile, Task};
 #[cfg(test)]
 pub use judge::tests::check_json as check_json_of_tests;
 pub use merge::merge;
+pub use progress::Progress;
+pub use run::{Finished, Outcome, Runner};
 
 use crate::args::GateArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, BAD, BOLD, FAINT, GOOD, styled};
 use crate::suite::Catalogue;
 use crate::{numbers, workspace};
-use jobs::{Job, Plan};
+use jobs::Plan;
 use judge::{Fault, Severity};
-use progress::Progress;
 use ratchet::Ratchet;
-use run::{Finished, Runner};
 use std::env;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -140,7 +140,9 @@ impl Reported<'_> {
 
 /// Runs the jobs and judges their results.
 fn rows<'a>(args: &GateArgs, jobs: &'a [Job]) -> Result<Vec<Row<'a>>, Failure> {
-    let runner = Runner::new(args.profile, args.shard, args.resume.as_deref())?;
+    let (profile, shard) = (args.profile, args.shard.unwrap_or_default());
+    let identity = format!("gate, {}, part {shard}", profile.name());
+    let runner = Runner::new(&identity, profile.patience(), args.resume.as_deref())?;
     let progress = Progress::new(jobs.len());
     let finished = runner.run(jobs, &progress);
     progress.end();

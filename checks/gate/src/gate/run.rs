@@ -4,12 +4,11 @@
 //! it. So a job is this program once more, with its result as JSON in a file. As many jobs run at a
 //! time as the machine has processors.
 
-use super::jobs::{Job, Profile, Task};
+use super::jobs::{Job, Task};
 use super::progress::Progress;
 use crate::exit::{Exit, Failure};
 use crate::json::{CheckJson, DifferentialJson, ModelJson, ReplayJson};
 use crate::output;
-use cutpoint::explore::Shard;
 use cutpoint::state::{self, StateError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -110,15 +109,13 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner that keeps results in the directory `kept`, if there is one.
+    /// A runner that keeps results in the directory `kept`, if there is one, for others of the same
+    /// `identity`. A job that takes longer than `patience` counts as hung.
     ///
     /// # Errors
-    /// If a directory can not be made, or this program does not find itself.
-    pub fn new(
-        profile: Profile,
-        shard: Option<Shard>,
-        kept: Option<&Path>,
-    ) -> Result<Runner, Failure> {
+    /// If a directory can not be made, or is of another identity, or this program does not find
+    /// itself.
+    pub fn new(identity: &str, patience: Duration, kept: Option<&Path>) -> Result<Runner, Failure> {
         let problem = |what: &str, error: io::Error| Failure::Other(format!("{what}: {error}"));
         if let Some(directory) = kept {
             output::make_directory(directory)?;
@@ -129,11 +126,7 @@ impl Runner {
         let content = content.map_err(|error| problem("can not read this program", error))?;
         let binary = digest(&content);
         if let Some(directory) = kept {
-            let shard = shard.unwrap_or_default();
-            claim(
-                directory,
-                &format!("gate, {}, part {shard}, program {binary}", profile.name()),
-            )?;
+            claim(directory, &format!("{identity}, program {binary}"))?;
         }
         let scratch = tempfile::Builder::new().prefix("cutpoint-gate.").tempdir();
         Ok(Runner {
@@ -141,7 +134,7 @@ impl Runner {
             program,
             scratch: scratch.map_err(|error| problem("no temporary directory", error))?,
             kept: kept.map(Path::to_path_buf),
-            patience: profile.patience(),
+            patience,
         })
     }
 
@@ -249,7 +242,7 @@ impl Runner {
     }
 }
 
-/// Marks the directory as one of this gate.
+/// Marks the directory as one of this identity.
 fn claim(directory: &Path, identity: &str) -> Result<(), Failure> {
     let file = directory.join("gate.state");
     let foreign = |error: StateError| Failure::Other(error.to_string());
@@ -340,7 +333,7 @@ mod tests {
     use crate::gate::judge::tests::{check_json, job};
 
     fn runner(kept: &Path) -> Runner {
-        Runner::new(Profile::Quick, None, Some(kept)).unwrap()
+        Runner::new("test", Duration::from_secs(300), Some(kept)).unwrap()
     }
 
     #[test]

@@ -4,42 +4,11 @@ use super::Row;
 use super::jobs::{Expect, Plan, Task};
 use super::run::Outcome;
 use crate::json::{CheckJson, DifferentialJson, ModelJson};
+use crate::layout::{Cell, Column, cell, number, render, words};
 use crate::numbers::{count, many, seconds};
-use crate::output::{BAD, BOLD, GOOD, HALF, plain, styled};
+use crate::output::{BAD, GOOD, HALF, plain};
 use crate::replay::CORRECT;
-use anstyle::Style;
 use std::collections::BTreeMap;
-
-/// Between two columns.
-const GAP: &str = "  ";
-
-/// A cell.
-#[derive(Clone)]
-struct Cell {
-    text: String,
-    style: Style,
-}
-
-/// A column.
-#[derive(Clone, Copy)]
-struct Column {
-    title: &'static str,
-    is_number: bool,
-}
-
-const fn words(title: &'static str) -> Column {
-    Column {
-        title,
-        is_number: false,
-    }
-}
-
-const fn number(title: &'static str) -> Column {
-    Column {
-        title,
-        is_number: true,
-    }
-}
 
 const CHECKS: [Column; 11] = [
     words("scenario"),
@@ -244,46 +213,6 @@ fn invariant(row: &Row<'_>) -> Cell {
         },
         (_, found) => cell(found.unwrap_or_default()),
     }
-}
-
-fn cell(text: impl ToString) -> Cell {
-    Cell {
-        text: text.to_string(),
-        style: Style::new(),
-    }
-}
-
-/// Adds a table to the text, unless it is empty.
-fn render(text: &mut String, columns: &[Column], rows: &[Vec<Cell>]) {
-    if rows.is_empty() {
-        return;
-    }
-    let header: Vec<Cell> = columns
-        .iter()
-        .map(|column| Cell {
-            text: column.title.into(),
-            style: BOLD,
-        })
-        .collect();
-    let lines = || std::iter::once(&header).chain(rows);
-    let width = |at: usize| lines().map(|line| line[at].text.chars().count()).max();
-    let widths: Vec<usize> = (0..columns.len()).filter_map(width).collect();
-    for line in lines() {
-        let cells = line.iter().zip(columns).zip(&widths);
-        let padded: Vec<String> = cells
-            .map(|((cell, column), width)| {
-                let padding = " ".repeat(width - cell.text.chars().count());
-                let text = styled(cell.style, &cell.text);
-                match column.is_number {
-                    true => padding + &text,
-                    false => text + &padding,
-                }
-            })
-            .collect();
-        text.push_str(padded.join(GAP).trim_end());
-        text.push('\n');
-    }
-    text.push('\n');
 }
 
 #[cfg(test)]

@@ -125,6 +125,19 @@ macro_rules! lock_bodies {
             expect(worker.join() == 1, "no work is lost");
         }
 
+        /// Two workers sleep on a list that ends: both hear of it.
+        pub fn every_worker_hears_of_the_end() {
+            let list = Arc::new(WorkList::<u32>::new(&class::IN_FLIGHT, Key::Only));
+            let workers = ["first", "second"].map(|name| {
+                let theirs = list.clone();
+                thread::spawn(name, move || theirs.pop())
+            });
+            list.close();
+            for worker in workers {
+                expect(worker.join().is_none(), "there was no work");
+            }
+        }
+
         /// Who waits for direct I/O sees what each of them did, though nothing else orders them.
         pub fn a_truncate_sees_what_direct_io_did() {
             let count = Arc::new(Outstanding::new(&class::I_DIO_COUNT, Key::Only));
@@ -249,7 +262,7 @@ macro_rules! lock_bodies {
             writer.join();
         }
 
-        pub const ALL: [(&str, fn()); 12] = [
+        pub const ALL: [(&str, fn()); 13] = [
             ("writers_exclude_each_other", writers_exclude_each_other),
             ("readers_see_whole_sections", readers_see_whole_sections),
             ("a_drained_gate_is_empty", a_drained_gate_is_empty),
@@ -258,6 +271,10 @@ macro_rules! lock_bodies {
                 a_flag_passes_on_what_was_done,
             ),
             ("a_worker_takes_all_work", a_worker_takes_all_work),
+            (
+                "every_worker_hears_of_the_end",
+                every_worker_hears_of_the_end,
+            ),
             (
                 "a_truncate_sees_what_direct_io_did",
                 a_truncate_sees_what_direct_io_did,

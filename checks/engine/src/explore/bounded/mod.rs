@@ -44,7 +44,8 @@ mod visited;
 
 use self::deferred::Deferred;
 use self::visited::{PREEMPTIONS_MAX, Visited};
-use super::drive::{Body, drive};
+use super::drive::{Body, drive_kept, explore_again};
+use super::kept::Keeping;
 use super::turns::{Move, Pick, Policy};
 use super::{Explored, Observer, Options, StoppedBy};
 use crate::trace_hash::{TraceHasher, mix};
@@ -87,7 +88,7 @@ pub struct Bounded {
     /// The result. It is complete if no preemption was left out.
     pub explored: Explored,
     /// For 0, 1, 2, … preemptions, as far as the search came to the end of them: how many traces
-    /// need that many.
+    /// need that many; or how many orders of turns, where plain shuttle types are used.
     pub traces: Vec<u64>,
     /// The entries of the table of states, about two for each.
     pub entries: u64,
@@ -103,7 +104,17 @@ pub fn explore(
     observe: Observer<'_>,
 ) -> Bounded {
     let body: Body = Arc::new(body);
-    let (mut explored, search) = drive(Search::new(bounds), true, options, body, observe);
+    let mut search = None;
+    let mut explored = explore_again(options, |options, before| {
+        let policy = Search::new(bounds, options.plain_types);
+        let keeping = Keeping::nothing(before, 0);
+        let body = body.clone();
+        let (explored, policy) =
+            drive_kept(policy, true, options, body, &mut *observe, Some(keeping));
+        search = Some(policy);
+        explored
+    });
+    let search = search.expect("it explores at least once");
     // What would have followed a finding was not explored, if the search went on after one.
     let went_on = options.past_findings && explored.finding.is_some() && !explored.complete;
     if search.is_cut && explored.stopped_by == StoppedBy::Exhaustion {
@@ -155,6 +166,8 @@ impl Node {
 #[derive(Debug)]
 struct Search {
     bounds: Bounds,
+    /// Whether all operations count as dependent on each other.
+    plain_types: bool,
     /// The preemptions of every execution that is run now.
     level: u32,
     started: bool,
@@ -199,16 +212,21 @@ fn after(state: u128, last: TaskId) -> u128 {
 }
 
 impl Search {
-    fn new(bounds: Bounds) -> Search {
+    fn new(bounds: Bounds, plain_types: bool) -> Search {
+        let hasher = match plain_types {
+            true => TraceHasher::of_total_orders(),
+            false => TraceHasher::default(),
+        };
         Search {
             bounds,
+            plain_types,
             level: 0,
             started: false,
             path: Vec::new(),
             arena: Vec::new(),
             base: 0,
             position: 0,
-            hasher: TraceHasher::default(),
+            hasher,
             last: None,
             entered: None,
             visited: Visited::new(),
@@ -422,7 +440,7 @@ impl Policy for Search {
     }
 
     fn reduces(&self) -> bool {
-        true
+        !self.plain_types
     }
 
     fn pick(&mut self, moves: &[Move], _current: TaskId, _tasks: &[&Task]) -> Pick {

@@ -37,6 +37,9 @@
 //!   tasks do: a task inherits its parent's clock when it is first seen, and joining is an
 //!   operation that joins the ended task's clock, so a task that is alone happens after everything.
 //!
+//! - *Plain shuttle types* announce nothing, so where they are used all turns count as dependent on
+//!   each other, whatever was announced: see [`super`]. Then no order is left out.
+//!
 //! Tasks are numbered in order of creation. Where two tasks spawn tasks concurrently, the numbers
 //! depend on their order and equal traces are explored as different ones; spawn from the main task.
 //!
@@ -57,17 +60,20 @@ use self::history::{History, Race, Waits};
 use self::limits::{Limit, Limits};
 use self::split::Part;
 use self::wakeup::{Link, NONE, Pool, Sequence};
-use super::drive::{Body, drive_kept};
+use super::drive::{Body, drive_kept, explore_again};
 use super::kept::{Keep, Keeping, SearchState};
 use super::turns::{Move, Pick, Policy};
 use super::{Explored, Observer, Options, StoppedBy};
 use crate::clock::{DECLARED, Precedence};
-use cutpoint_event::{Op, TaskId, log};
+use cutpoint_event::{ObjectId, Op, TaskId, log};
 use shuttle_engine::scheduler::Task;
 use std::sync::Arc;
 
 /// The number of tasks that one execution may have: sets of tasks are the bits of one word.
 pub const TASKS_MAX: usize = 64;
+
+/// What all operations act on that nobody announced: what there is before any object.
+const PLAIN: ObjectId = ObjectId(u32::MAX);
 
 /// Known ways to get the algorithm wrong, for tests that show that the differential oracle notices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,23 +116,31 @@ pub fn explore_kept(
     keep: Keep<'_>,
 ) -> Result<Explored, String> {
     let body: Body = Arc::new(body);
-    let (policy, runs, split) = match start.as_ref().map(|state| state.path.as_ref()) {
-        None => {
-            let part = split::part(options.shard, options, &body);
-            let (runs, split) = (part.runs, part.digest);
-            (Dpor::new(Mistake::None, part), runs, split)
+    let mut options = options.clone();
+    let mut first = match &start {
+        None => None,
+        Some(state) => {
+            options.plain_types |= state.plain_types;
+            Some(match &state.path {
+                None => Dpor::new(Mistake::None, Part::default(), options.plain_types),
+                Some(path) => Dpor::from_state(path, options.plain_types)?,
+            })
         }
-        Some(None) => (Dpor::new(Mistake::None, Part::default()), 0, 0),
-        Some(Some(path)) => (Dpor::from_state(path)?, 0, 0),
     };
-    let keeping = Keeping {
-        start,
-        runs,
-        split,
-        keep,
-    };
-    let (explored, _) = drive_kept(policy, true, options, body, observe, Some(keeping));
-    Ok(counted(explored))
+    let mut start = start;
+    Ok(explore_again(&options, |options, before| {
+        let (policy, runs, split) = match first.take() {
+            Some(policy) => (policy, 0, 0),
+            None => begin(Mistake::None, options, before, &body),
+        };
+        let keeping = Keeping {
+            start: start.take(),
+            runs,
+            split,
+            keep: Some(&mut *keep),
+        };
+        counted(policy, options, &body, &mut *observe, keeping)
+    }))
 }
 
 /// Explores with a known mistake in the algorithm.
@@ -137,21 +151,39 @@ pub fn explore_with(
     observe: Observer<'_>,
 ) -> Explored {
     let body: Body = Arc::new(body);
-    let part = split::part(options.shard, options, &body);
-    let mut keep = |_: &dyn Fn() -> SearchState, _| ();
-    let keeping = Keeping {
-        start: None,
-        runs: part.runs,
-        split: part.digest,
-        keep: &mut keep,
-    };
-    let policy = Dpor::new(mistake, part);
-    counted(drive_kept(policy, true, options, body, observe, Some(keeping)).0)
+    explore_again(options, |options, before| {
+        let (policy, runs, split) = begin(mistake, options, before, &body);
+        let keeping = Keeping::nothing(runs, split);
+        counted(policy, options, &body, &mut *observe, keeping)
+    })
 }
 
-/// Sleep sets never let two executions of one trace complete (Godefroid, 1996), so the completed
-/// ones need not be compared.
-fn counted(mut explored: Explored) -> Explored {
+/// The beginning of a search, after so many executions of one that was given up. Answers also how
+/// many executions there are then, and what stands for the way in which the search is split.
+fn begin(mistake: Mistake, options: &Options, before: u64, body: &Body) -> (Dpor, u64, u64) {
+    let part = split::part(options, body);
+    let (runs, digest, plain_types) = (before + part.runs, part.digest, part.plain_types);
+    (Dpor::new(mistake, part, plain_types), runs, digest)
+}
+
+/// Explores, and counts the traces. Sleep sets never let two executions of one trace complete
+/// (Godefroid, 1996), so the completed ones need not be compared, unless more of them count as
+/// different here than are.
+fn counted(
+    policy: Dpor,
+    options: &Options,
+    body: &Body,
+    observe: Observer<'_>,
+    keeping: Keeping<'_>,
+) -> Explored {
+    let plain_types = policy.plain_types;
+    let options = Options {
+        plain_types,
+        count_traces: options.count_traces || plain_types,
+        ..options.clone()
+    };
+    let body = body.clone();
+    let (mut explored, _) = drive_kept(policy, true, &options, body, observe, Some(keeping));
     let completed = explored.executions - explored.sleep_blocked;
     explored.traces_distinct.get_or_insert(completed);
     explored
@@ -198,6 +230,8 @@ enum Kind {
 #[derive(Debug)]
 struct Dpor {
     mistake: Mistake,
+    /// Whether all operations count as one that nobody announced.
+    plain_types: bool,
     levels: Vec<Level>,
     /// The moves of every turn on the path, one turn after the other.
     arena: Vec<Move>,
@@ -233,13 +267,14 @@ struct Dpor {
 
 impl Dpor {
     /// Searches one after the other, each under its limits.
-    fn new(mistake: Mistake, part: Part) -> Dpor {
+    fn new(mistake: Mistake, part: Part, plain_types: bool) -> Dpor {
         let mut precedence: Precedence = DECLARED;
         if mistake == Mistake::ReadersOrderReaders {
             precedence[Op::AcquireShared as usize] |= 1 << Op::ReleaseShared as usize;
         }
         Dpor {
             mistake,
+            plain_types,
             levels: Vec::new(),
             arena: Vec::new(),
             position: 0,
@@ -330,6 +365,18 @@ impl Dpor {
         Pick::Run(chosen)
     }
 
+    /// The operation, or one that nobody announced in its place.
+    fn counted_as(&self, turn: &Move) -> Move {
+        match self.plain_types {
+            true => Move {
+                op: Op::Unannounced,
+                object: PLAIN,
+                ..*turn
+            },
+            false => *turn,
+        }
+    }
+
     /// Begins the next search. `false` if there is none.
     fn next_unit(&mut self) -> bool {
         let Some(limits) = self.units.next() else {
@@ -389,15 +436,18 @@ impl Policy for Dpor {
     }
 
     fn reduces(&self) -> bool {
-        true
+        !self.plain_types
     }
 
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
         let mut limited = std::mem::take(&mut self.limited);
         limited.clear();
-        limited.extend(moves.iter().map(|turn| Move {
-            enabled: turn.enabled && !self.limits.hold_back(turn),
-            ..*turn
+        limited.extend(moves.iter().map(|turn| {
+            let turn = self.counted_as(turn);
+            Move {
+                enabled: turn.enabled && !self.limits.hold_back(&turn),
+                ..turn
+            }
         }));
         let pick = self.decide(&limited, current);
         self.limited = limited;
@@ -438,7 +488,7 @@ impl Policy for Dpor {
 
     fn ended(&mut self, moves: &[Move]) {
         for waiting in moves.iter().filter(|turn| !turn.enabled) {
-            self.find_races(waiting);
+            self.find_races(&self.counted_as(waiting));
         }
     }
 }

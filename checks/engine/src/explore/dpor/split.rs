@@ -14,10 +14,11 @@
 
 use super::limits::{Limit, Nth};
 use super::wakeup::{Action, Event, mix};
-use super::{Dpor, Kind, Mistake};
+use super::{Dpor, Kind, Mistake, PLAIN};
 use crate::clock::place;
 use crate::explore::drive::{Body, drive};
-use crate::explore::{Execution, Options, Shard};
+use crate::explore::turns::PLAIN_TYPES;
+use crate::explore::{Execution, Options, StoppedBy};
 use cutpoint_event::{ObjectId, Op, Relation};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -47,17 +48,46 @@ pub(super) struct Part {
     pub(super) runs: u64,
     /// Stands for all the smaller searches, those of other parts included.
     pub(super) digest: u64,
+    /// Whether the scenario uses plain shuttle types.
+    pub(super) plain_types: bool,
 }
 
-/// Finds out what a part of the search of `body` is.
-pub(super) fn part(shard: Shard, options: &Options, body: &Body) -> Part {
-    if shard.is_whole() {
-        return Part::of(vec![Vec::new()]);
+/// Finds out what the part of the search of `body` is that the options ask for.
+pub(super) fn part(options: &Options, body: &Body) -> Part {
+    if options.shard.is_whole() {
+        return Part {
+            plain_types: options.plain_types,
+            ..Part::of(vec![Vec::new()])
+        };
     }
-    let mut runs = 0;
+    let (first, before) = split(options, body);
+    match before {
+        false => first,
+        true => {
+            let options = Options {
+                plain_types: true,
+                ..options.clone()
+            };
+            let (part, _) = split(&options, body);
+            Part {
+                runs: first.runs + part.runs,
+                plain_types: true,
+                ..part
+            }
+        }
+    }
+}
+
+/// Splits the search. Answers also whether a run met plain shuttle types that were not expected, so
+/// that the parts are no good.
+fn split(options: &Options, body: &Body) -> (Part, bool) {
+    let shard = options.shard;
+    let (mut runs, mut has_met) = (0, false);
     let mut probe = |limits: &[Limit]| {
         runs += 1;
-        Rc::new(probe(limits, options, body))
+        let (run, met) = probe(limits, options, body);
+        has_met |= met;
+        Rc::new(run)
     };
     let mut units = vec![Unit::of(Vec::new(), probe(&[]))];
     // The largest first, and of those that seem alike the one that was found first.
@@ -90,11 +120,13 @@ pub(super) fn part(shard: Shard, options: &Options, body: &Body) -> Part {
         .fold(0, |digest, unit| mix(digest, unit.digest()));
     let numbered = (0..).zip(units);
     let own = numbered.filter(|(number, _)| shard.owns(*number));
-    Part {
+    let part = Part {
         units: own.map(|(_, unit)| unit.limits).collect(),
         runs,
         digest,
-    }
+        plain_types: options.plain_types,
+    };
+    (part, has_met)
 }
 
 impl Part {
@@ -106,8 +138,8 @@ impl Part {
     }
 }
 
-/// Runs once under the limits.
-fn probe(limits: &[Limit], options: &Options, body: &Body) -> Vec<Seen> {
+/// Runs once under the limits. Answers also whether that met unexpected plain shuttle types.
+fn probe(limits: &[Limit], options: &Options, body: &Body) -> (Vec<Seen>, bool) {
     let once = Options {
         executions: None,
         time: None,
@@ -115,10 +147,13 @@ fn probe(limits: &[Limit], options: &Options, body: &Body) -> Vec<Seen> {
         count_traces: false,
         ..options.clone()
     };
-    let mut policy = Dpor::new(Mistake::None, Part::of(vec![limits.to_vec()]));
+    let part = Part::of(vec![limits.to_vec()]);
+    let mut policy = Dpor::new(Mistake::None, part, options.plain_types);
     policy.is_probe = true;
     let mut nobody = |_: &Execution<'_>| ControlFlow::Continue(());
-    seen(&drive(policy, true, &once, body.clone(), &mut nobody).1)
+    let (explored, policy) = drive(policy, true, &once, body.clone(), &mut nobody);
+    let has_met = explored.stopped_by == StoppedBy::Unsupported(PLAIN_TYPES.into());
+    (seen(&policy), has_met)
 }
 
 impl Unit {
@@ -254,11 +289,13 @@ impl Seen {
 fn seen(policy: &Dpor) -> Vec<Seen> {
     let history = &policy.history;
     let known = policy.levels.first().map_or(0, |level| level.known);
+    let is_known =
+        |object| (1..known).contains(&place(object)) || (policy.plain_types && object == PLAIN);
     let mut run: Vec<Seen> = Vec::new();
     for (step, level) in history.steps.iter().zip(&policy.levels) {
         let event = step.event;
         let (is_known, of) = match (event.action, level.kind) {
-            (Action::Turn { object, .. }, _) => ((1..known).contains(&place(object)), 0),
+            (Action::Turn { object, .. }, _) => (is_known(object), 0),
             (Action::Choice { .. }, Kind::Choice { of, .. }) => (false, of),
             (Action::Choice { .. }, Kind::Turn { .. }) => (false, 0),
         };

@@ -104,13 +104,14 @@ impl Dpor {
     ///
     /// # Errors
     /// If no search was ever in this state.
-    pub(super) fn from_state(state: &PathState) -> Result<Dpor, String> {
+    pub(super) fn from_state(state: &PathState, plain_types: bool) -> Result<Dpor, String> {
         let mut dpor = Dpor::new(
             Mistake::None,
             Part {
                 units: state.units.clone(),
                 ..Part::default()
             },
+            plain_types,
         );
         dpor.started = true;
         dpor.limits = Limits::new(state.limits.clone());
@@ -254,8 +255,8 @@ mod tests {
 
     #[test]
     fn a_path_without_its_moves_is_refused() {
-        let mut state = Dpor::new(Mistake::None, Part::default()).to_state();
-        assert!(Dpor::from_state(&state).is_ok());
+        let mut state = Dpor::new(Mistake::None, Part::default(), false).to_state();
+        assert!(Dpor::from_state(&state, false).is_ok());
         state.levels.push(LevelState {
             moves: 1,
             known: 0,
@@ -266,6 +267,6 @@ mod tests {
                 chosen: 0,
             },
         });
-        assert!(Dpor::from_state(&state).is_err());
+        assert!(Dpor::from_state(&state, false).is_err());
     }
 }

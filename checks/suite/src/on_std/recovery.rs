@@ -22,7 +22,8 @@ use std::sync::Arc;
 pub type Judge =
     fn(&LazyDisk, &[Promise], &E2fsck) -> Result<(Observations, Option<String>), CrashFinding>;
 
-/// The judge that recovers under a variant's protocol. `None` if there is no such variant.
+/// The judge that recovers, in the IM design whatever that of the execution was (recovery has no
+/// step that differs between them), under a variant's protocol. `None` if there is no such variant.
 pub fn judge(variant: Option<&str>) -> Option<Judge> {
     with_protocol!(variant, super::variants, P => recover_and_judge::<P> as Judge)
 }

@@ -5,8 +5,8 @@
 //! locked, the block is allocated as written, and the size on disk moves in the same handle.
 //!
 //! What a copy that came to nothing leaves behind is made good block by block: inside the file a
-//! block that was reserved for it is zero and dirty, as a hole would read; beyond the end everything
-//! is cut off.
+//! block that was reserved for it is zero and dirty, as a hole would read; beyond the end
+//! everything is cut off.
 //!
 //! # Source
 //! linux v7.0 mm/filemap.c `generic_perform_write`; fs/ext4/inode.c `ext4_da_write_begin`,

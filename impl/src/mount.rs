@@ -119,8 +119,8 @@ pub enum MountError {
     Inode(FsError),
 }
 
-/// What a commit needs of the file system. It knows the file system only once that is there; before,
-/// there is nothing to commit.
+/// What a commit needs of the file system. It knows the file system only once that is there;
+/// before, there is nothing to commit.
 struct Hooks<D: Device, P: Protocol> {
     space: Arc<Space>,
     mounted: LeafMutex<Weak<Mounted<D, P>>>,

@@ -93,8 +93,8 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         writeback::buffer_head::write_out_ordered(fs, inode, blocks)
     }
 
-    /// Raises the size on disk to `end` bytes, as far as the file reaches: in the IM design after the
-    /// I/O, in the BH design in the handle that allocates.
+    /// Raises the size on disk to `end` bytes, as far as the file reaches: in the IM design after
+    /// the I/O, in the BH design in the handle that allocates.
     ///
     /// # Errors
     /// As [`completion::update_disksize`].

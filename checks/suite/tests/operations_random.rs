@@ -1,12 +1,12 @@
-//! Operations on one file by several tasks, under random schedules, in both designs: two that change
-//! the file's size or blocks or reach its bytes past the page cache, writeback, completion, commit
-//! with checkpoint, and removal of the name. Too much to exhaust; the searches that can are those of
-//! the scenarios.
+//! Operations on one file by several tasks, under random schedules, in both designs: two that
+//! change the file's size or blocks or reach its bytes past the page cache, writeback, completion,
+//! commit with checkpoint, and removal of the name. Too much to exhaust; the searches that can are
+//! those of the scenarios.
 //!
 //! What must hold: nobody waits for ever, no operation fails, the instant invariants hold whenever
-//! their lock is free, and the quiescent ones in the end; and the order in which locks and waits were
-//! taken, over all executions of a design, has no cycle (I34). What the file then holds depends on
-//! the schedule, and is not judged here.
+//! their lock is free, and the quiescent ones in the end; and the order in which locks and waits
+//! were taken, over all executions of a design, has no cycle (I34). What the file then holds
+//! depends on the schedule, and is not judged here.
 //!
 //! `CUTPOINT_EXECUTIONS` sets the number of executions of each scheduler.
 
@@ -208,6 +208,16 @@ fn holds_in(design: Design) {
     // Each design has its order, and not the other's.
     let (bh, im) = (order(transaction, folio), order(folio, transaction));
     assert_eq!((bh, im), (design == Design::Bh, design == Design::Im));
+    let rank = |name: &str| {
+        class::order(design)
+            .iter()
+            .position(|class| class.name == name)
+    };
+    for (edge, witness) in locks.edges() {
+        if let (Some(held), Some(awaited)) = (rank(edge.held.class), rank(edge.awaited.class)) {
+            assert!(held <= awaited, "{design}: {edge:?}: {witness:?}");
+        }
+    }
 }
 
 #[test]

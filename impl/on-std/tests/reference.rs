@@ -234,8 +234,9 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A history, with how it is played: the designs and the allocation, the size of folios and of the image that it is played with. Files exist from
-/// the start, so that not every history begins with failures.
+/// A history, with how it is played: the designs and the allocation, the size of folios and of the
+/// image that it is played with. Files exist from the start, so that not every history begins with
+/// failures.
 fn history() -> impl Strategy<Value = (Way, u32, usize, Vec<Op>)> {
     let designs = proptest::sample::select(&Designs::ALL[..]);
     let delalloc = proptest::sample::select(&Delalloc::ALL[..]);

@@ -197,8 +197,8 @@ impl Protocol for BailsOutMidway {
     }
 }
 
-/// Writes blocks 0 and 2 of a folio, of which only the first can be mapped. Returns the size on disk,
-/// and whether the disk holds the first block's data when the transaction has committed.
+/// Writes blocks 0 and 2 of a folio, of which only the first can be mapped. Returns the size on
+/// disk, and whether the disk holds the first block's data when the transaction has committed.
 fn after_mapping_failed_midway<P: Protocol>() -> (u64, bool) {
     let device = Arc::new(MemoryDevice::with_base(formatted()));
     let options = MountOptions {

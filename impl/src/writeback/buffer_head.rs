@@ -17,13 +17,13 @@
 //! linux v7.0 fs/ext4/inode.c `ext4_do_writepages`, `mpage_prepare_extent_to_map`,
 //! `mpage_map_one_extent`, `mpage_map_and_submit_extent`, `mpage_submit_folio`,
 //! `ext4_normal_submit_inode_data_buffers`; fs/ext4/page-io.c `ext4_bio_write_folio`. It is the
-//! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a crash
-//! may show zeroes below a size that has committed. Departures: the first pass goes on past folios
-//! that need blocks; what can not be allocated stays dirty, where the kernel gives the data up; and
-//! the folios stay locked until the size on disk has been raised. The kernel unlocks them first, and
-//! relies on comparing with `i_size`. But between the two a truncate may take the blocks away and a
-//! write make new ones delayed, so that the size reaches over blocks that are not there, and a crash
-//! shows zeroes (I23). The explorer found that here.
+//! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a
+//! crash may show zeroes below a size that has committed. Departures: the first pass goes on past
+//! folios that need blocks; what can not be allocated stays dirty, where the kernel gives the data
+//! up; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
+//! first, and relies on comparing with `i_size`. But between the two a truncate may take the blocks
+//! away and a write make new ones delayed, so that the size reaches over blocks that are not there,
+//! and a crash shows zeroes (I23). The explorer found that here.
 
 use super::{Gather, create_blocks, dirty_range};
 use crate::allocate::{self, Kind};
@@ -115,9 +115,9 @@ pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
     }
 }
 
-/// Before a truncate to `size` bytes drops folios: writes out, as far as it is mapped, data that the
-/// committing transaction has ordered. Dropped, it could not be written, and the transaction would
-/// commit blocks without their data.
+/// Before a truncate to `size` bytes drops folios: writes out, as far as it is mapped, data that
+/// the committing transaction has ordered. Dropped, it could not be written, and the transaction
+/// would commit blocks without their data.
 ///
 /// That the question is asked inside a handle is what makes the answer last. The kernel asks before
 /// its handle, and its comment says that one should ask after; in between, the transaction that was

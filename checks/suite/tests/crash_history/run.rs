@@ -207,8 +207,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The setting of a seed: folios of every size come up, in both designs. Writes of a block are whole or not
-    /// there: see the limit that `tests/every_crash.rs` pins.
+    /// The setting of a seed: folios of every size come up, in both designs. Writes of a block are
+    /// whole or not there: see the limit that `tests/every_crash.rs` pins.
     pub fn of_seed(seed: u64) -> Setting {
         Setting {
             design: Design::ALL[(seed / 6 % 2) as usize],

@@ -29,7 +29,7 @@ impl Session {
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
         };
-        let body = on_shuttle::runtime::body(&request.scenario, None);
+        let body = on_shuttle::runtime::body(&request.scenario, None, request.design);
         let body = body.ok_or("there is no correct protocol to run")?;
         let options = Options {
             executions: Some(1),

@@ -14,6 +14,7 @@
 //! - [`readable`]: states for people.
 //! - [`check`](mod@check): running the checker, and the shortest counterexample.
 //! - [`writeback_truncate`]: writeback against truncate, through crash and recovery.
+//! - [`short_write_punch`]: a short write against a fault.
 //! - [`lock_order`]: what is taken and waited for under what.
 //! - [`journal`]: commit, checkpoint, revoke, and recovery with power cuts inside it.
 //!
@@ -33,6 +34,8 @@ pub mod readable;
 pub mod check;
 
 pub mod writeback_truncate;
+
+pub mod short_write_punch;
 
 pub mod journal;
 

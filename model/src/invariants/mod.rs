@@ -57,6 +57,8 @@ macro_rules! invariants {
 invariants! {
     I1 "I1" "the reserved count equals the number of delayed blocks",
     I3 "I3" "quota used equals the allocated blocks, quota reserved the reserved count",
+    I5 "I5" "every delayed block lies under a dirty folio when no call is in flight",
+    I6 "I6" "no dirty folio lies over a hole",
     I8 "I8" "a map equals the true mapping at the moment of its use",
     I9 "I9" "i_disksize never exceeds i_size",
     I11 "I11" "a size is committed only after the data below it is durable",
@@ -66,7 +68,8 @@ invariants! {
     I16 "I16" "a freed block is not reused before the freeing transaction has committed",
     I18 "I18" "after recovery nothing is left on the orphan list",
     I19 "I19" "a committed state that needs repair has its orphan record",
-    I22 "I22" "after recovery no byte of an earlier owner is readable",
+    I21 "I21" "reads return the last write",
+    I22 "I22" "no byte of an earlier owner is readable",
     I23 "I23" "after recovery the appended blocks hold data that was written",
     I24 "I24" "a failed write of the journal or of metadata stops the journal",
     I25 "I25" "a commit block is durable only after all that it commits",

@@ -15,6 +15,7 @@
 //! - [`check`](mod@check): running the checker, and the shortest counterexample.
 //! - [`writeback_truncate`]: writeback against truncate, through crash and recovery.
 //! - [`short_write_punch`]: a short write against a fault.
+//! - [`dio_extension`]: direct writes that extend a file.
 //! - [`lock_order`]: what is taken and waited for under what.
 //! - [`journal`]: commit, checkpoint, revoke, and recovery with power cuts inside it.
 //!
@@ -36,6 +37,8 @@ pub mod check;
 pub mod writeback_truncate;
 
 pub mod short_write_punch;
+
+pub mod dio_extension;
 
 pub mod journal;
 

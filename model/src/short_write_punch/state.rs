@@ -356,15 +356,6 @@ impl Readable for State {
             Some(folio) if !folio.uptodate => Cell::new("not uptodate", Shade::Foreign),
             Some(folio) => Cell::new(folio.halves, Shade::Settled),
         };
-        let extent = |extent: &Extent| {
-            let shade = match extent {
-                Extent::Hole => Shade::Empty,
-                Extent::Delayed => Shade::Pending,
-                Extent::Unwritten(_) => Shade::Moving,
-                Extent::Written(_) => Shade::Settled,
-            };
-            Cell::new(extent, shade)
-        };
         let medium = |extent: &Extent| match extent.pblk() {
             Some(pblk) => Cell::new(self.medium[pblk.index()], Shade::Settled),
             None => Cell::new("", Shade::Empty),
@@ -379,7 +370,7 @@ impl Readable for State {
                 .collect(),
             rows: vec![
                 ("page cache", self.folios.iter().map(folio).collect()),
-                ("mapping", extents.iter().map(extent).collect()),
+                ("mapping", extents.iter().map(Cell::of_extent).collect()),
                 ("disk", extents.iter().map(medium).collect()),
             ],
         }

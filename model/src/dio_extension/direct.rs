@@ -1,7 +1,7 @@
 //! Direct writes: check, orphan record, map, I/O, sizes, invalidate, return.
 
 use super::DioExtension;
-use super::state::{At, Direct, Held, State, version_of};
+use super::state::{At, Held, State, version_of};
 use crate::file::{Content, Data, Extent, Folio, Lblk};
 use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
@@ -45,7 +45,7 @@ pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: 
         }
         At::Written => {
             if model.holds(Rule::SyncAfterSizeUpdate) || direct.promised {
-                offer(end_step(model, state, direct));
+                offer(end_step(model, state, number));
             } else {
                 offer(Step::Acknowledge);
             }
@@ -73,13 +73,10 @@ pub(super) fn block_of(number: usize) -> Lblk {
 }
 
 /// What completes a write: inside the file the conversion, past its end the sizes too.
-fn end_step(model: &DioExtension, state: &State, direct: &Direct) -> Step {
+fn end_step(model: &DioExtension, state: &State, number: usize) -> Step {
+    let direct = &state.direct[number];
     let decides_again = !model.holds(Rule::DecideExtensionOnce);
-    let end = direct.pblk.and_then(|_| number_of(state, direct));
-    let still_extends = end.is_some_and(|number| {
-        let end = block_of(number).end();
-        end > state.inode.i_disksize
-    });
+    let still_extends = block_of(number).end() > state.inode.i_disksize;
     if !direct.extends || (decides_again && !still_extends) {
         Step::EndDirectIo
     } else if model.holds(Rule::OrphanDelWithSizes) {
@@ -87,10 +84,6 @@ fn end_step(model: &DioExtension, state: &State, direct: &Direct) -> Step {
     } else {
         Step::OrphanDel
     }
-}
-
-fn number_of(state: &State, direct: &Direct) -> Option<usize> {
-    state.direct.iter().position(|other| other == direct)
 }
 
 /// Takes one of the steps that [`next`] gives.
@@ -125,31 +118,11 @@ pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step
             state.direct[number].at = At::Failed;
             state.direct[number].failed = true;
         }
-        Step::EndDirectIo => {
-            convert(state, block);
-            state.direct[number].at = At::Ended;
-        }
-        Step::ExtendInode => {
-            convert(state, block);
-            raise(model, state, number);
-            change_orphan(state, number, false);
-            state.direct[number].at = At::Ended;
-        }
-        Step::OrphanDel => {
-            convert(state, block);
-            change_orphan(state, number, false);
-            state.direct[number].at = At::Unprotected;
-        }
-        Step::RaiseSizes => {
-            raise(model, state, number);
-            state.direct[number].at = At::Ended;
-        }
-        Step::TruncateFailedWrite => {
-            let size = state.inode.i_size;
-            state.inode.remove_extents(size, true);
-            change_orphan(state, number, false);
-            state.direct[number].at = At::Ended;
-        }
+        Step::EndDirectIo
+        | Step::ExtendInode
+        | Step::OrphanDel
+        | Step::RaiseSizes
+        | Step::TruncateFailedWrite => complete(model, state, number, step),
         Step::InvalidateCacheAgain => {
             if model.holds(Rule::InvalidateAfterIo) {
                 state.folios[block.index()] = Folio::Absent;
@@ -177,6 +150,32 @@ pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step
         }
         step => unreachable!("a direct write takes no step {step}"),
     }
+}
+
+/// What is done to the inode when the I/O has ended, well or not.
+fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) {
+    let block = block_of(number);
+    let mut at = At::Ended;
+    match step {
+        Step::EndDirectIo => convert(state, block),
+        Step::ExtendInode => {
+            convert(state, block);
+            raise(model, state, number);
+            change_orphan(state, number, false);
+        }
+        Step::OrphanDel => {
+            convert(state, block);
+            change_orphan(state, number, false);
+            at = At::Unprotected;
+        }
+        Step::RaiseSizes => raise(model, state, number),
+        _ => {
+            let size = state.inode.i_size;
+            state.inode.remove_extents(size, true);
+            change_orphan(state, number, false);
+        }
+    }
+    state.direct[number].at = at;
 }
 
 fn set(state: &mut State, number: usize, at: At, held: Held) {

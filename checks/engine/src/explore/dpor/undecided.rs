@@ -1,5 +1,5 @@
-//! What a run under limits leaves open: which orders and choices there are besides its own, where to
-//! split the search that it stands for, and how large that search may be.
+//! What a run under limits leaves open: which orders and choices there are besides its own, where
+//! to split the search that it stands for, and how large that search may be.
 
 use super::limits::{Limit, Nth};
 use super::orders;
@@ -76,8 +76,8 @@ impl Undecided {
     }
 }
 
-/// How many orders the operations on an object have that race, as far as nothing keeps them in order
-/// whatever the order on other objects.
+/// How many orders the operations on an object have that race, as far as nothing keeps them in
+/// order whatever the order on other objects.
 fn orders_on(run: &[Seen], before: &Before, object: ObjectId) -> f64 {
     let mut chains: BTreeMap<TaskId, Vec<usize>> = BTreeMap::new();
     for (number, seen) in run.iter().enumerate() {

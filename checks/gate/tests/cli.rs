@@ -124,7 +124,7 @@ fn the_order_of_locks_is_drawn_with_witnesses() {
     assert!(json(&stdout)["controls_run"].as_u64().unwrap() >= 1);
     let graph = fs::read_to_string(&path).unwrap();
     assert!(graph.starts_with("digraph {"), "{graph}");
-    let witnessed = |line: &&str| line.contains(" -> ") && line.contains(", execution 1");
+    let witnessed = |line: &&str| line.contains(" -> ") && line.contains(" in execution 1");
     assert!(graph.lines().filter(witnessed).count() > 1, "{graph}");
     let missing = directory.path().join("missing/locks.dot");
     refused(&[&check[..], &["--lock-graph", missing.to_str().unwrap()]].concat());

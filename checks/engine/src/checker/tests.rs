@@ -327,6 +327,7 @@ fn the_trace_of_a_violation_is_made_smaller_unless_told_otherwise() {
     let as_found = checker.clone().minimise(0).run(crowded());
     let smaller = checker.run(crowded());
     let tasks = |report: &Report| report.trace.as_ref().map(|trace| trace.tasks.len());
+    assert_eq!(smaller.trace, checker.run(crowded()).trace);
     assert_eq!((tasks(&as_found), tasks(&smaller)), (Some(3), Some(2)));
     // The numbers are those of the exploration, whatever the minimiser ran.
     assert_eq!(as_found.executions, smaller.executions);

@@ -36,19 +36,7 @@ impl fmt::Display for Cycle {
         }
         for (index, (edge, witness)) in self.edges.iter().enumerate() {
             let separator = if index == 0 { ": " } else { "; " };
-            write!(
-                f,
-                "{separator}{} holds {} ({}, since event {}) and waits for {} ({}, event {}) in \
-                 execution {}",
-                witness.task,
-                witness.held,
-                edge.hold,
-                witness.since,
-                witness.awaited,
-                edge.wait,
-                witness.at,
-                witness.execution
-            )?;
+            write!(f, "{separator}{}", witness.of(edge))?;
         }
         Ok(())
     }

@@ -28,18 +28,7 @@ pub(super) fn render(graph: &LockGraph) -> String {
         if in_cycle.contains(&edge) {
             style.push_str(" color=red");
         }
-        let label = format!(
-            "{} holds {} ({}, since event {}), waits for {} ({}, event {}), execution {}",
-            witness.task,
-            witness.held,
-            edge.hold,
-            witness.since,
-            witness.awaited,
-            edge.wait,
-            witness.at,
-            witness.execution
-        );
-        let label = escape(&label);
+        let label = escape(&witness.of(&edge));
         document.add_edge(*from, *to, format!("label=\"{label}\" {style}"));
     }
     let configuration = [Config::NodeNoLabel, Config::EdgeNoLabel];

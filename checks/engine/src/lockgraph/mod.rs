@@ -146,6 +146,23 @@ pub struct Witness {
     locks: BTreeMap<Lock, Mode>,
 }
 
+impl Witness {
+    /// What it shows of an edge, in words.
+    fn of(&self, edge: &Edge) -> String {
+        format!(
+            "{} holds {} ({}, since event {}) and waits for {} ({}, event {}) in execution {}",
+            self.task,
+            self.held,
+            edge.hold,
+            self.since,
+            self.awaited,
+            edge.wait,
+            self.at,
+            self.execution
+        )
+    }
+}
+
 /// The graph of all executions seen.
 #[derive(Debug, Default)]
 pub struct LockGraph {

@@ -43,14 +43,20 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
             ),
         ])
     });
-    let is_append = fs.design() == Design::Im && ioend.end > ioend.inode.disksize.get();
-    if ioend.unwritten || is_append || ioend.error.is_some() {
+    if ioend.error.is_none() && P::ends_in_interrupt(fs.design(), &ioend) {
+        end_writeback(&ioend);
+    } else {
         let inode = ioend.inode.clone();
         inode.completed.write(|completed| completed.push(ioend));
         end_io_work(fs, &inode);
-    } else {
-        end_writeback(&ioend);
     }
+}
+
+/// Whether an I/O was a pure overwrite: then nothing is left to do that takes a handle. In the IM
+/// design it must also lie inside the size on disk.
+pub fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
+    let is_append = design == Design::Im && ioend.end > ioend.inode.disksize.get();
+    !ioend.unwritten && !is_append
 }
 
 /// The worker: ends every I/O of a file that completed and could not be ended in the interrupt.

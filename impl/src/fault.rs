@@ -28,6 +28,7 @@
 
 use crate::allocate;
 use crate::cache::FolioGuard;
+use crate::delalloc::Iomap;
 use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
@@ -159,6 +160,7 @@ pub fn page_mkwrite<D: Device, P: Protocol>(
             let end = iomap.mapping.end().min(inside.end);
             // At once: what has been reserved must lie under dirty data, whatever comes after.
             (at.0..end.0).for_each(|block| guard.mark_dirty(Lblk(block)));
+            P::page_mkwrite_end(fs, inode, &iomap, at..end);
             at = end;
         }
         let_stores_through(fs, guard, inside);
@@ -240,6 +242,16 @@ fn with_page<D: Device, P: Protocol>(
         }
         return section(&mut guard, inside);
     }
+}
+
+/// Ends what [`page_mkwrite`] has begun for some blocks of its page. They are dirty, so nothing is
+/// given back; and a fault holds `invalidate_lock` shared, so it could not look for what is clean.
+pub fn mkwrite_end<D: Device, P: Protocol>(
+    _fs: &Filesystem<D, P>,
+    _inode: &Inode,
+    _iomap: &Iomap,
+    _blocks: Range<Lblk>,
+) {
 }
 
 /// Whether the page that was locked is still the file's.

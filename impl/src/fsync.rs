@@ -61,12 +61,18 @@ pub fn fsync_range<D: Device, P: Protocol>(
         Some(tid) => fs.journal().wait_commit(tid)?,
         None => false,
     };
-    if !has_flushed {
+    if P::fsync_needs_flush(has_flushed) {
         // Nothing of the inode had to be committed, or somebody else did that, but data written in
         // place may still be in the volatile cache.
         fs.device().flush()?;
     }
     Ok(())
+}
+
+/// Whether the device must be flushed, given whether the commit that fsync waited for was its own
+/// and so has flushed what was complete before it.
+pub fn needs_flush(has_flushed: bool) -> bool {
+    !has_flushed
 }
 
 /// Writes dirty blocks in `range` and waits until their I/O has been completed and seen to.

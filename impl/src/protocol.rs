@@ -7,17 +7,20 @@
 use crate::allocate::Kind;
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
+use crate::design::Design;
 use crate::device::Device;
 use crate::direct::{DirectIo, WriteChecks};
 use crate::error::FsError;
 use crate::extent::{Mapping, status::Cookie};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
+use crate::ioend::Ioend;
 use crate::journal::{self, Handle, JournalSteps};
 use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
-    completion, da_write, delalloc, direct, fault, orphan, punch_hole, truncate, write, writeback,
+    completion, da_write, delalloc, direct, fault, fsync, orphan, punch_hole, truncate, write,
+    writeback,
 };
 use rt::sync::Arc;
 use std::ops::Range;
@@ -263,6 +266,27 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
     /// Removes delayed blocks and releases their reservation.
     fn punch_delalloc<D: Device>(fs: &Filesystem<D, Self>, inode: &Inode, blocks: Range<Lblk>) {
         delalloc::punch_delalloc(fs, inode, blocks)
+    }
+
+    /// After a fault has prepared a part of a page: gives back what it reserved and did not use,
+    /// which is nothing.
+    fn page_mkwrite_end<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        iomap: &Iomap,
+        blocks: Range<Lblk>,
+    ) {
+        fault::mkwrite_end(fs, inode, iomap, blocks)
+    }
+
+    /// Whether an I/O that has completed without an error can be ended in the interrupt.
+    fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
+        completion::ends_in_interrupt(design, ioend)
+    }
+
+    /// Whether fsync must flush the device, given whether its own commit has.
+    fn fsync_needs_flush(has_flushed: bool) -> bool {
+        fsync::needs_flush(has_flushed)
     }
 
     /// BH: whether a write that has moved the end of the file into a block must raise the size on

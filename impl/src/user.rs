@@ -18,6 +18,8 @@ pub struct UserBuffer<'a> {
     bad_from: Cell<usize>,
     /// A byte whose page is taken away between being brought in and being copied, once.
     paged_out: Cell<Option<usize>>,
+    /// How many bytes can be pinned, of those that can be read.
+    pinned_to: Cell<usize>,
     /// Whether the explorer may choose one fault.
     is_chosen: Cell<bool>,
 }
@@ -29,6 +31,7 @@ impl<'a> UserBuffer<'a> {
             bytes,
             bad_from: Cell::new(bytes.len()),
             paged_out: Cell::new(None),
+            pinned_to: Cell::new(bytes.len()),
             is_chosen: Cell::new(false),
         }
     }
@@ -44,6 +47,14 @@ impl<'a> UserBuffer<'a> {
     pub fn paged_out(bytes: &'a [u8], at: usize) -> UserBuffer<'a> {
         let buffer = UserBuffer::new(bytes);
         buffer.paged_out.set(Some(at));
+        buffer
+    }
+
+    /// A buffer that can be read, but of which direct I/O can pin only the first `to` bytes: the
+    /// page after them is not there, and bringing it in would fault on the file that is written.
+    pub fn pinned_to(bytes: &'a [u8], to: usize) -> UserBuffer<'a> {
+        let buffer = UserBuffer::new(bytes);
+        buffer.pinned_to.set(to.min(bytes.len()));
         buffer
     }
 
@@ -90,7 +101,7 @@ impl<'a> UserBuffer<'a> {
         if self.is_chosen.take() && rt::choose("pin the caller's pages", 2) == 1 {
             self.bad_from.set(self.bytes.len() / 2);
         }
-        &self.bytes[..self.bad_from.get()]
+        &self.bytes[..self.bad_from.get().min(self.pinned_to.get())]
     }
 
     /// The part of this buffer from byte `at` on, with the same faults.
@@ -102,6 +113,7 @@ impl<'a> UserBuffer<'a> {
             bytes: &self.bytes[at..],
             bad_from: Cell::new(self.bad_from.get().saturating_sub(at)),
             paged_out: Cell::new(self.paged_out.get().and_then(|page| page.checked_sub(at))),
+            pinned_to: Cell::new(self.pinned_to.get().saturating_sub(at)),
             is_chosen: self.is_chosen.clone(),
         }
     }
@@ -135,6 +147,15 @@ mod tests {
         assert_eq!(buffer.copy_atomic(4, 4), &BYTES[4..5]);
         assert!(buffer.fault_in(5));
         assert_eq!(buffer.copy_atomic(5, 3), &BYTES[5..]);
+    }
+
+    #[test]
+    fn what_can_not_be_pinned_can_be_copied() {
+        let buffer = UserBuffer::pinned_to(&BYTES, 4);
+        assert_eq!(buffer.pin(), &BYTES[..4]);
+        let rest = buffer.rest(4);
+        assert!(rest.fault_in(0) && rest.pin().is_empty());
+        assert_eq!(rest.copy_atomic(0, 4), &BYTES[4..]);
     }
 
     #[test]

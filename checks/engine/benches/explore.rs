@@ -9,19 +9,23 @@
 //! the same closure follow. The parts:
 //!
 //! - *Reduction*: lock programs under DPOR, and on their own types under loom without a bound and
-//!   under shuttle's depth-first search. The latter two stop at a budget of executions, which shows
-//!   as a "+".
+//!   under shuttle's depth-first search. The latter two stop after some seconds, which shows as a
+//!   ">" before the number of executions.
 //! - *Speed*: DPOR to exhaustion against as many random executions of the same closure. Random runs
 //!   twice: on the same closure in this crate's driver, where only enabled tasks are offered and
 //!   everything is recorded; and on shuttle's own types in shuttle's own runner, which records
 //!   nothing and has other scheduling points.
 //! - *Length*: the cost of one execution, against its events.
-//! - *Memory*: exhaustive runs of more and more executions, each in a process of its own, whose
-//!   peak is read from the system (Linux only).
+//! - *Parts*: a search as a whole and in two parts, each in a process of its own and one after the
+//!   other: executions, and the processor's time (Linux only), which says on a busy machine, too,
+//!   how long two processors would take.
+//! - *Memory*: runs of more and more executions, each in a process of its own, whose peak is read
+//!   from the system (Linux only); and a full memory of crash cases.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use cutpoint::crash::{CrashOptions, Fingerprint, Memory};
 use cutpoint::explore::random::{self, Method};
-use cutpoint::explore::{Execution, Explored, Options, dpor};
+use cutpoint::explore::{Execution, Explored, Options, Shard, dpor};
 use rt_shuttle::sync::{Arc, Mutex, RwLock};
 use rt_shuttle::thread::spawn;
 use std::ops::ControlFlow;
@@ -95,11 +99,11 @@ macro_rules! plain_programs {
 plain_programs!(on_loom, loom);
 plain_programs!(on_plain_shuttle, shuttle);
 
-/// The most executions of loom and of shuttle's depth-first search on one program.
-const BUDGET: u64 = 200_000;
+/// The longest that loom and shuttle's depth-first search take on one program.
+const BUDGET: Duration = Duration::from_secs(8);
 
-/// Set for a process that explores for the sake of its memory: the number of executions.
-const MEMORY: &str = "CUTPOINT_BENCH_EXECUTIONS";
+/// Set for a process that measures itself: what it explores.
+const WORK: &str = "CUTPOINT_BENCH_WORK";
 
 type Body = std::sync::Arc<dyn Fn() + Send + Sync>;
 
@@ -164,22 +168,29 @@ fn run_random(program: Program, executions: u64) -> Explored {
     random::explore(method, &within(executions), move || body(), &mut go_on)
 }
 
-/// Executions of a program on shuttle's own types by its own runner, with one of its schedulers.
-fn run_plain(program: Program, scheduler: impl shuttle::scheduler::Scheduler + 'static) -> u64 {
+/// Executions of a program on shuttle's own types by its own runner, with one of its schedulers, in
+/// the time that there is.
+fn run_plain(
+    program: Program,
+    scheduler: impl shuttle::scheduler::Scheduler + 'static,
+    time: Option<Duration>,
+) -> u64 {
     let body = program.on_plain_shuttle();
     let mut config = shuttle::Config::new();
     config.stack_size = Options::default().stack_size;
     config.failure_persistence = shuttle::FailurePersistence::None;
+    config.max_time = time;
     shuttle::Runner::new(scheduler, config).run(move || body()) as u64
 }
 
-/// Executions of a program on loom's own types, by loom. It looks at its budget now and then.
+/// Executions of a program on loom's own types, by loom, in the time that there is.
 fn run_loom(program: Program) -> u64 {
     let executions = std::sync::Arc::new(AtomicU64::new(0));
     let (counter, body) = (executions.clone(), program.on_loom());
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 20_000;
-    builder.max_permutations = Some(BUDGET as usize);
+    builder.max_duration = Some(BUDGET);
+    builder.checkpoint_interval = 500;
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
         body();
@@ -195,9 +206,9 @@ fn timed<R>(run: impl FnOnce() -> R) -> (R, Duration) {
 
 /// Executions and seconds of a search that may have been stopped.
 fn cell(executions: u64, time: Duration) -> String {
-    let more = if executions < BUDGET { ' ' } else { '+' };
+    let more = if time < BUDGET { ' ' } else { '>' };
     let seconds = time.as_secs_f64();
-    format!("{executions:>9}{more} {seconds:>7.3} s")
+    format!("{more}{executions:>9} {seconds:>7.3} s")
 }
 
 fn reduction() {
@@ -209,7 +220,7 @@ fn reduction() {
         Program::Mix(3, 4),
         Program::Mix(3, 5),
     ];
-    println!("Reduction: executions (+: stopped at {BUDGET})");
+    println!("Reduction: executions (>: stopped after {BUDGET:?})");
     println!(
         "{:<14} {:>7} {:>21} {:>6} {:>21} {:>21}",
         "program", "traces", "DPOR", "ratio", "loom", "shuttle DFS"
@@ -219,8 +230,8 @@ fn reduction() {
         let traces = reduced.traces_distinct.unwrap_or(0);
         let ratio = reduced.executions as f64 / traces as f64;
         assert!(ratio <= 1.05, "{}: {ratio}", program.name());
-        let dfs = shuttle::scheduler::DfsScheduler::new(Some(BUDGET as usize), false);
-        let (first, first_time) = timed(|| run_plain(program, dfs));
+        let dfs = shuttle::scheduler::DfsScheduler::new(None, false);
+        let (first, first_time) = timed(|| run_plain(program, dfs, Some(BUDGET)));
         let (looms, looms_time) = timed(|| run_loom(program));
         println!(
             "{:<14} {traces:>7} {} {ratio:>6.2} {} {}",
@@ -272,7 +283,7 @@ fn speed() {
         let plain = per_second(&|| {
             let executions = (executions * repeats) as usize;
             let random = shuttle::scheduler::RandomScheduler::new_from_seed(1, executions);
-            run_plain(program, random);
+            run_plain(program, random, None);
         });
         println!(
             "{:<14} {reduced:>9.0} {random:>9.0} {:>6.2} {plain:>15.0} {:>6.2}",
@@ -317,39 +328,120 @@ fn peak_bytes() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// What a process does that explores for the sake of its memory.
-fn hold(executions: u64) {
-    let body = Program::Mutex(4, 4).on_shuttle();
-    let explored = dpor::explore(&within(executions), move || body(), &mut go_on);
-    assert_eq!(explored.executions, executions);
-    println!("{}", peak_bytes().unwrap_or(0));
+/// The seconds that the processor worked for this thread.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: f64 = text.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
+}
+
+/// What a process explores that measures itself.
+const MEMORY: Program = Program::Mutex(4, 4);
+const PARTS: [Program; 3] = [
+    Program::Mutex(3, 4),
+    Program::Mix(3, 6),
+    Program::Mutex(3, 5),
+];
+
+/// Explores what the text says, and prints the executions, the bytes of memory at most, and the
+/// processor's seconds.
+fn work(text: &str) {
+    let numbers: Vec<u64> = text
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let (program, options) = match numbers[..] {
+        [executions] => (MEMORY, within(executions)),
+        [program, index, of] => {
+            let shard = Shard::new(index as u32, of as u32).expect("a part that there is");
+            let options = Options {
+                shard,
+                ..Options::default()
+            };
+            (PARTS[program as usize], options)
+        }
+        _ => panic!("{text:?} says nothing to explore"),
+    };
+    let body = program.on_shuttle();
+    let before = processor_seconds().unwrap_or(0.0);
+    let explored = dpor::explore(&options, move || body(), &mut go_on);
+    let seconds = processor_seconds().unwrap_or(0.0) - before;
+    println!(
+        "{} {} {seconds}",
+        explored.executions,
+        peak_bytes().unwrap_or(0)
+    );
+}
+
+/// Executions, peak in bytes, and processor's seconds of a process of its own.
+fn in_a_process(text: &str) -> (u64, f64, f64) {
+    let program = std::env::current_exe().expect("a benchmark has a program");
+    let output = Command::new(program).env(WORK, text).output();
+    let output = output.expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut words = text.split_whitespace();
+    let mut number = || -> f64 {
+        let word = words.next().and_then(|word| word.parse().ok());
+        word.unwrap_or_else(|| panic!("no number: {text}"))
+    };
+    (number() as u64, number(), number())
+}
+
+fn parts() {
+    println!("Parts: one process for the whole, and two for a part each");
+    println!(
+        "{:<14} {:>10} {:>9} {:>10} {:>9} {:>6} {:>6}",
+        "program", "whole", "CPU s", "larger", "CPU s", "ratio", "CPU"
+    );
+    for (number, program) in PARTS.iter().enumerate() {
+        let run = |part: &str| in_a_process(&format!("{number} {part}"));
+        let (whole, _, seconds) = run("1 1");
+        let halves = [run("1 2"), run("2 2")];
+        let larger = halves[0].0.max(halves[1].0);
+        let longer = halves[0].2.max(halves[1].2);
+        println!(
+            "{:<14} {whole:>10} {seconds:>9.3} {larger:>10} {longer:>9.3} {:>6.2} {:>6.2}",
+            program.name(),
+            whole as f64 / larger as f64,
+            seconds / longer
+        );
+    }
+    println!();
 }
 
 fn memory() {
     println!("Memory: peak of a process with so many of the executions of 4 × 4 mutex by DPOR");
     println!("{:>10} {:>12}", "executions", "peak");
     for executions in [10_000_u64, 100_000, 1_000_000] {
-        let program = std::env::current_exe().expect("a benchmark has a program");
-        let output = Command::new(program)
-            .env(MEMORY, executions.to_string())
-            .output()
-            .expect("it runs");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let peak: f64 = text.trim().parse().expect("it prints its peak");
+        let (ran, peak, _) = in_a_process(&executions.to_string());
+        assert_eq!(ran, executions);
         println!("{executions:>10} {:>8.2} MiB", peak / f64::from(1 << 20));
     }
+    let most = CrashOptions::default().memory_entries_max;
+    let mut cases = Memory::new(most);
+    let asked = most as u128 + 1_000;
+    let new = (0..asked).filter(|case| cases.is_new(Fingerprint::of(case)));
+    println!(
+        "crash cases: at most {most} are remembered; of {} new ones {} were, {} forgotten",
+        new.count(),
+        cases.len(),
+        cases.forgotten()
+    );
     println!();
 }
 
 fn tables(criterion: &mut Criterion) {
     speed();
     length();
+    parts();
     memory();
     reduction();
     for program in SPEED {
         let executions = run_dpor(program).executions;
         let mut group = criterion.benchmark_group(program.name());
         group.sample_size(10);
+        group.warm_up_time(Duration::from_millis(300));
+        group.measurement_time(Duration::from_secs(1));
         group.throughput(Throughput::Elements(executions));
         group.bench_function("dpor", |bencher| bencher.iter(|| run_dpor(program)));
         let random = |bencher: &mut criterion::Bencher<'_>| {
@@ -360,16 +452,13 @@ fn tables(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, tables_or_memory);
+criterion_group!(benches, tables_or_work);
 criterion_main!(benches);
 
 /// Runs the part that this process is for.
-fn tables_or_memory(criterion: &mut Criterion) {
-    match std::env::var(MEMORY)
-        .ok()
-        .and_then(|text| text.parse().ok())
-    {
-        Some(executions) => hold(executions),
-        None => tables(criterion),
+fn tables_or_work(criterion: &mut Criterion) {
+    match std::env::var(WORK) {
+        Ok(text) => work(&text),
+        Err(_) => tables(criterion),
     }
 }

@@ -40,9 +40,9 @@ pub struct Scenario {
 pub struct Variant {
     /// The scenario that finds it.
     pub scenario: String,
-    /// The invariant that it violates.
+    /// The invariant that it violates with the fewest preemptions.
     pub invariant: String,
-    /// Whether it takes a power cut to show.
+    /// Whether it takes a power cut to show, with the fewest preemptions.
     pub needs_crash: bool,
     /// The fewest preemptions that it takes to show.
     pub preemptions: u32,

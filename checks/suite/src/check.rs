@@ -4,6 +4,7 @@ mod control;
 mod kept;
 
 use crate::catalogue::Catalogue;
+use crate::contract::Contract;
 use crate::e2fsck::E2fsck;
 use crate::on_shuttle::extfs::lock::class;
 use crate::on_std::recovery::Judge;
@@ -99,6 +100,12 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
             "the variants of scenario '{name}' are of the {design} design; use --design {design}"
         ));
     }
+    let has_variants = request.engine != Engine::Loom || cfg!(feature = "loom-variants");
+    if request.variant.is_some() && !has_variants {
+        let text = "this build runs only correct protocols on loom; build it with \
+                    --features cutpoint-gate/loom-variants, or use --engine dpor";
+        return unsupported(text.into());
+    }
     let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);
     if request.preemptions.is_some() && !has_bound {
         return unsupported(format!(
@@ -136,7 +143,10 @@ impl Session {
             name: request.scenario.clone(),
         };
         let base = on_shuttle::runtime::base(&request.scenario).ok_or_else(unknown)?;
-        let judge = on_std::recovery::judge(request.variant.as_deref()).ok_or_else(unknown)?;
+        let contract = on_shuttle::runtime::contract(&request.scenario).ok_or_else(unknown)?;
+        let judge = on_std::recovery::judge(&request.scenario, request.variant.as_deref())
+            .ok_or_else(unknown)?;
+        let correct = on_std::recovery::judge(&request.scenario, None).ok_or_else(unknown)?;
         let mut memory = MemoryBase::zeroed(base.block_size, base.blocks);
         for (block, data) in &base.content {
             memory = memory.with(*block, data);
@@ -154,6 +164,8 @@ impl Session {
         Ok(Session {
             recovery: Recovery {
                 judge,
+                correct,
+                contract,
                 e2fsck: E2fsck::find(base.block_size),
                 unjudged: RefCell::default(),
             },
@@ -486,6 +498,9 @@ fn bounds(request: &Request, explored: &Explored, cases_bounded: u64) -> Vec<Str
 /// Recovery under the protocol variant of the execution, and its oracles.
 pub(crate) struct Recovery {
     judge: Judge,
+    /// Recovery under the correct protocol, for controls.
+    correct: Judge,
+    contract: &'static Contract,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,
 }
@@ -501,7 +516,7 @@ impl Recover for Recovery {
     type Promise = Promise;
 
     fn promises(&self, log: &Log, cut: &Cut) -> Vec<Promise> {
-        oracle::promises(log, cut)
+        oracle::promises(self.contract, log, cut)
     }
 
     fn recover_and_judge(
@@ -510,7 +525,7 @@ impl Recover for Recovery {
         promises: &[Promise],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (observations, unjudged) = (self.judge)(disk, promises, &self.e2fsck)?;
+        let (observations, unjudged) = (self.judge)(disk, self.contract, promises, &self.e2fsck)?;
         if let Some(why) = unjudged {
             let mut seen = self.unjudged.borrow_mut();
             seen.count += 1;
@@ -523,8 +538,8 @@ impl Recover for Recovery {
     /// nobody has written to is not the variant's fault, and a variant that can not is caught. An
     /// e2fsck of its own keeps the counts of the other to the images of recoveries.
     fn control_of_base(&self, disk: &LazyDisk, promises: &[Promise]) -> Result<(), String> {
-        let judge = on_std::recovery::judge(None).ok_or("there is no correct protocol")?;
-        match judge(disk, promises, &E2fsck::find(disk.block_size())) {
+        let e2fsck = E2fsck::find(disk.block_size());
+        match (self.correct)(disk, self.contract, promises, &e2fsck) {
             Ok(_) => Ok(()),
             Err(finding) => Err(finding.to_string()),
         }

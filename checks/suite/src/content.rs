@@ -2,9 +2,12 @@
 //! data from zeroes, from other data, and from what an earlier owner left.
 
 use std::fmt;
+use std::ops::Range;
 
 /// The size of a block in bytes.
-const BLOCK_SIZE: usize = 1024;
+pub const BLOCK_SIZE: usize = 1024;
+/// The unit in bytes in which content is judged: no write of a scenario begins or ends within one.
+pub const PART_SIZE: usize = 256;
 
 /// The file that scenarios work on.
 pub const FILE_NAME: &[u8] = b"file";
@@ -72,24 +75,64 @@ pub fn find(bytes: &[u8]) -> Found {
     }
 }
 
-/// Says what a file holds, block by block.
+/// What a file holds: the ranges of bytes, made of whole parts, that hold one thing.
+pub fn parts(bytes: &[u8]) -> Vec<(Range<u64>, Found)> {
+    let mut parts: Vec<(Range<u64>, Found)> = Vec::new();
+    let mut at = 0;
+    for part in bytes.chunks(PART_SIZE) {
+        let (found, end) = (find(part), at + part.len() as u64);
+        match parts.last_mut() {
+            Some((range, last)) if *last == found => range.end = end,
+            _ => parts.push((at..end, found)),
+        }
+        at = end;
+    }
+    parts
+}
+
+/// Says what a file holds, block by block where a block holds one thing.
 pub fn describe(bytes: &[u8]) -> String {
     let blocks: Vec<String> = bytes
         .chunks(BLOCK_SIZE)
-        .map(|bytes| find(bytes).to_string())
+        .map(|block| {
+            let found: Vec<&str> = parts(block).iter().map(|(_, f)| f.word()).collect();
+            found.join(" then ")
+        })
         .collect();
     format!("{} bytes: {}", bytes.len(), blocks.join(", "))
 }
 
+/// The names of written blocks, by write and block.
+const WORDS: [[&str; 10]; 2] = [
+    ["A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9"],
+    ["B0", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9"],
+];
+
+impl Found {
+    /// What it is called in traces.
+    pub fn word(self) -> &'static str {
+        match self {
+            Found::Zeroes => "zeroes",
+            Found::Data(tag, lblk) => WORDS[tag as usize][lblk as usize % 10],
+            Found::Garbage => "stale data of another owner",
+            Found::Mixed => "a mixture",
+        }
+    }
+
+    /// The data or zeroes that is called so.
+    pub fn from_word(word: &str) -> Option<Found> {
+        let written = [Tag::First, Tag::Second]
+            .into_iter()
+            .flat_map(|tag| (0..10).map(move |lblk| Found::Data(tag, lblk)));
+        written
+            .chain([Found::Zeroes])
+            .find(|found| found.word() == word)
+    }
+}
+
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Found::Zeroes => f.write_str("zeroes"),
-            Found::Data(Tag::First, lblk) => write!(f, "A{lblk}"),
-            Found::Data(Tag::Second, lblk) => write!(f, "B{lblk}"),
-            Found::Garbage => f.write_str("stale data of another owner"),
-            Found::Mixed => f.write_str("a mixture"),
-        }
+        f.write_str(self.word())
     }
 }
 
@@ -109,5 +152,17 @@ mod tests {
         let mut torn = block(Tag::First, 0);
         torn[512..].fill(0);
         assert_eq!(find(&torn), Found::Mixed);
+        let [first, second] = parts(&torn).try_into().unwrap();
+        assert_eq!(first, (0..512, Found::Data(Tag::First, 0)));
+        assert_eq!(second, (512..1024, Found::Zeroes));
+        assert_eq!(describe(&torn), "1024 bytes: A0 then zeroes");
+    }
+
+    #[test]
+    fn words_name_what_can_be_promised() {
+        for found in [Found::Zeroes, Found::Data(Tag::Second, 7)] {
+            assert_eq!(Found::from_word(found.word()), Some(found));
+        }
+        assert_eq!(Found::from_word(Found::Garbage.word()), None);
     }
 }

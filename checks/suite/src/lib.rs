@@ -15,6 +15,7 @@ pub mod minimise;
 pub mod replay;
 
 pub mod content;
+pub mod contract;
 pub mod e2fsck;
 pub mod oracle;
 pub mod reach;

@@ -1,79 +1,110 @@
 //! What a recovered file may hold, and what it must.
 //!
 //! Promises are read off the steps and acknowledgements that lie inside a power cut. They say what
-//! recovery *must* show (an fsync that returned) and what it *may* show besides (a size that a
-//! truncate has set explicitly, whatever had been written below it).
+//! recovery *must* show (what a scenario has acknowledged as durable) and what it *may* show
+//! besides (zeroes below a size that was set whatever had been written below it). What else may be
+//! there is the scenario's [`Contract`].
 
-use crate::content::{Found, Tag};
+use crate::content::{BLOCK_SIZE, Found};
+use crate::contract::{Contract, Zeroes};
 use cutpoint::crash::{CrashFinding, Cut};
-use cutpoint_event::{Log, What};
+use cutpoint_event::{Args, Log, Value, What};
+use std::ops::Range;
+
+/// The acknowledgement by which a scenario says what is durable: of a file's size, or of a part of
+/// its content.
+pub const DURABLE: &str = "durable";
 
 /// A promise at a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
-    /// A call has set the size to this many bytes. Below it, zeroes are legal: the caller asked for
-    /// that size, not for the data to be there.
-    SizeSet(u64),
-    /// fsync has returned: the file has this size, and the content that it had then.
-    Synced(u64),
+    /// This step has set the size to so many bytes.
+    SizeSet(&'static str, u64),
+    /// The file has this size.
+    Size(u64),
+    /// The bytes from the first to the second number hold this.
+    Holds(u64, u64, Found),
 }
 
 /// The promises at a cut, in an order that does not depend on the interleaving.
-pub fn promises(log: &Log, cut: &Cut) -> Vec<Promise> {
+pub fn promises(contract: &Contract, log: &Log, cut: &Cut) -> Vec<Promise> {
     let mut promises: Vec<Promise> = log
         .events
         .iter()
         .enumerate()
         .filter(|(index, _)| cut.contains(*index))
-        .filter_map(|(_, event)| promise(&event.what))
+        .filter_map(|(_, event)| promise(contract, &event.what))
         .collect();
     promises.sort();
     promises.dedup();
     promises
 }
 
-fn promise(what: &What) -> Option<Promise> {
+fn promise(contract: &Contract, what: &What) -> Option<Promise> {
     match what {
-        What::Step {
-            name: "set i_disksize and i_size",
-            args,
-        } => Some(Promise::SizeSet(args.number("to")? as u64)),
+        What::Step { name, args } if contract.sets_size(name) => {
+            Some(Promise::SizeSet(name, args.number("to")? as u64))
+        }
         What::Acknowledged {
-            name: "fsync",
+            name: DURABLE,
             args,
-        } => Some(Promise::Synced(args.number("size")? as u64)),
+        } => durable(args),
         _ => None,
     }
 }
 
-/// The content that the file has when a scenario's last fsync returns: block by block.
-pub const FINAL: [Found; 2] = [Found::Data(Tag::First, 0), Found::Data(Tag::Second, 1)];
+fn durable(args: &Args) -> Option<Promise> {
+    if let Some(size) = args.number("size") {
+        return Some(Promise::Size(size as u64));
+    }
+    let (from, to) = args.range("bytes")?;
+    let Value::Word(word) = args.get("hold")? else {
+        return None;
+    };
+    Some(Promise::Holds(from, to, Found::from_word(word)?))
+}
 
 /// Judges the recovered size.
 ///
 /// # Errors
-/// I20, if an fsync promised another.
+/// I20, if another was promised, or content beyond it.
 pub fn judge_size(size: u64, promises: &[Promise]) -> Result<(), CrashFinding> {
-    let synced = promises.iter().find_map(|promise| match promise {
-        Promise::Synced(size) => Some(*size),
-        Promise::SizeSet(_) => None,
-    });
-    match synced {
-        Some(expected) if expected != size => Err(CrashFinding {
-            invariant: "I20",
-            expected: format!("the file has {expected} bytes, as fsync promised"),
-            observed: format!("{size} bytes"),
-        }),
-        _ => Ok(()),
+    let finding = |expected: String| CrashFinding {
+        invariant: "I20",
+        expected,
+        observed: format!("{size} bytes"),
+    };
+    for promise in promises {
+        match *promise {
+            Promise::Size(expected) if expected != size => {
+                return Err(finding(format!(
+                    "the file has {expected} bytes, as promised"
+                )));
+            }
+            Promise::Holds(_, end, _) if end > size => {
+                return Err(finding(format!(
+                    "the file has at least {end} bytes, whose content was promised"
+                )));
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
-/// Judges what block `lblk`, which lies inside the recovered size, holds.
+/// Judges what a part of the file that lies inside the recovered size holds. The part is no longer
+/// than [`crate::content::PART_SIZE`].
 ///
 /// # Errors
-/// I20 if an fsync promised something else, I22 if it is nobody's data or another block's, I23 if
-/// it is padding that nobody asked for.
-pub fn judge_block(lblk: u32, found: Found, promises: &[Promise]) -> Result<(), CrashFinding> {
+/// I20 if something else was promised, I22 if it is nobody's data or another block's, I23 if it is
+/// padding that nobody asked for.
+pub fn judge_part(
+    contract: &Contract,
+    part: Range<u64>,
+    found: Found,
+    promises: &[Promise],
+) -> Result<(), CrashFinding> {
+    let lblk = (part.start / BLOCK_SIZE as u64) as u32;
     let finding = |invariant, expected: String| {
         Err(CrashFinding {
             invariant,
@@ -81,29 +112,41 @@ pub fn judge_block(lblk: u32, found: Found, promises: &[Promise]) -> Result<(), 
             observed: format!("block {lblk} holds {found}"),
         })
     };
-    if promises
-        .iter()
-        .any(|promise| matches!(promise, Promise::Synced(_)))
-        && FINAL.get(lblk as usize) != Some(&found)
-    {
-        return finding("I20", "what was written before fsync survives".into());
+    let broken = promises.iter().any(|promise| {
+        matches!(promise, Promise::Holds(from, to, content)
+            if (*from..*to).contains(&part.start) && *content != found)
+    });
+    if broken {
+        return finding("I20", "what was acknowledged as durable survives".into());
     }
+    let area = contract.area(part.start);
+    let zeroes = area.map_or(Zeroes::Never, |area| area.zeroes);
     match found {
-        Found::Data(_, of) if of == lblk => Ok(()),
+        Found::Data(tag, of) if of == lblk && area.is_some_and(|a| a.data.contains(&tag)) => Ok(()),
         Found::Data(..) | Found::Garbage | Found::Mixed => finding(
             "I22",
             "a block holds its own data, old or new, or legal zeroes".into(),
         ),
-        Found::Zeroes => {
-            let end = (u64::from(lblk) + 1) * 1024;
-            let asked_for = |promise: &Promise| matches!(promise, Promise::SizeSet(s) if *s >= end);
-            match promises.iter().any(asked_for) {
-                true => Ok(()),
-                false => finding(
-                    "I23",
-                    format!("block {lblk}, below the recovered size, holds data that was written"),
-                ),
-            }
-        }
+        Found::Zeroes if zeroes_are_legal(zeroes, part.end, promises) => Ok(()),
+        Found::Zeroes => finding(
+            "I23",
+            format!("block {lblk}, below the recovered size, holds data that was written"),
+        ),
+    }
+}
+
+/// Whether zeroes up to byte `end` are legal.
+fn zeroes_are_legal(zeroes: Zeroes, end: u64, promises: &[Promise]) -> bool {
+    let was_set = |by: &str| {
+        let covers = |promise: &Promise| match promise {
+            Promise::SizeSet(step, to) => *step == by && *to >= end,
+            _ => false,
+        };
+        promises.iter().any(covers)
+    };
+    match zeroes {
+        Zeroes::Legal => true,
+        Zeroes::Never => false,
+        Zeroes::After(step) => was_set(step),
     }
 }

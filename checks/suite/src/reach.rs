@@ -1,20 +1,110 @@
 //! Reachability: that executions get where the races are. A correct protocol that "holds" because
 //! nothing interesting ever happened has shown nothing.
 
-use cutpoint_event::{Log, Value, What};
+use cutpoint_event::{Args, Log, TaskId, Value, What};
 use std::collections::BTreeMap;
 
 /// A truncate removed a part of the delayed range that writeback had looked up and not yet
 /// allocated.
 pub const CUT_LOOKED_UP: &str = "truncate cut a range that writeback had looked up";
+/// Writeback raised the size on disk while a direct write had the file on the orphan list.
+pub const RAISED_UNDER_DIO: &str = "writeback raised the size under a direct write";
+/// A direct write left something to the page cache.
+pub const FELL_BACK: &str = "short direct write fell back to the page cache";
+/// A program stored to the file between a write's reservation and its punch.
+pub const STORED_BEFORE_PUNCH: &str = "store came between reservation and punch";
+/// A short write gave blocks back.
+pub const PUNCHED: &str = "short write gave reserved blocks back";
+/// Memory pressure took a folio.
+pub const RECLAIMED: &str = "folio was reclaimed";
+/// A direct write looked at the file while another was in flight, which ended before it mapped.
+pub const DIO_IN_FLIGHT: &str = "direct write began while another was in flight";
+/// A direct write found, once its data was on the device, a block in the cache that had been read
+/// meanwhile.
+pub const READ_DROPPED: &str = "block was read between a direct write's start and end";
+/// A checkpoint emptied the log between fsync's submission of data and their completion.
+pub const TAIL_MOVED: &str = "log tail moved while fsync waited for its data";
+/// A block of an extent tree was freed whose copy is in the log.
+pub const REVOKED: &str = "metadata block was revoked";
+/// Writeback allocated blocks between a write's reservation and its punch.
+pub const ALLOCATED_BEFORE_PUNCH: &str = "writeback allocated before the punch";
+/// A punch raised the size on disk, because it drops what would have.
+pub const PUNCH_RAISED: &str = "punch raised the size on disk";
+/// A punch began or ended within a block that has data.
+pub const PUNCH_ZEROED: &str = "punch zeroed a part of a block";
+
+/// Whether an execution was in a state, by its log.
+type IsIn = fn(&Log) -> bool;
+
+/// Each named state with its question.
+const STATES: [(&str, IsIn); 13] = [
+    (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
+    (RAISED_UNDER_DIO, |log| {
+        happens_between(log, "orphan add", "raise i_disksize", "orphan del")
+    }),
+    (FELL_BACK, |log| happens(log, "fall back to buffered write")),
+    (STORED_BEFORE_PUNCH, |log| {
+        happens_between(log, "reserve", "store", "punch delayed blocks")
+    }),
+    (PUNCHED, |log| {
+        let released = |args: &Args| args.number("reservations released").unwrap_or(0);
+        steps(log).any(|(_, name, args)| name == "punch delayed blocks" && released(args) > 0)
+    }),
+    (RECLAIMED, |log| happens(log, "reclaim folio")),
+    (DIO_IN_FLIGHT, |log| {
+        happens_between(log, "check direct write", "direct I/O completes", "map")
+    }),
+    (READ_DROPPED, |log| {
+        let mut after = steps(log).skip_while(|(_, name, _)| *name != "direct I/O completes");
+        after.any(|(_, name, _)| name == "drop folio")
+    }),
+    (TAIL_MOVED, |log| {
+        happens_between(log, "submit", "update log tail", "writeback done")
+    }),
+    (REVOKED, |log| happens(log, "revoke")),
+    (ALLOCATED_BEFORE_PUNCH, |log| {
+        happens_between(log, "reserve", "allocate", "punch delayed blocks")
+    }),
+    (PUNCH_RAISED, |log| {
+        happens(log, "raise i_disksize before punch")
+    }),
+    (PUNCH_ZEROED, |log| happens(log, "zero part of block")),
+];
 
 /// Named states of an execution, from its log.
 pub fn of_execution(log: &Log) -> Vec<&'static str> {
-    let mut reached = Vec::new();
-    if truncate_cut_a_looked_up_range(log) {
-        reached.push(CUT_LOOKED_UP);
+    let reached = STATES.iter().filter(|(_, is_in)| is_in(log));
+    reached.map(|(name, _)| *name).collect()
+}
+
+/// The steps of an execution, with who took them.
+fn steps(log: &Log) -> impl Iterator<Item = (TaskId, &'static str, &Args)> {
+    log.events.iter().filter_map(|event| match &event.what {
+        What::Step { name, args } => Some((event.task, *name, args)),
+        _ => None,
+    })
+}
+
+/// Whether anybody took a step.
+fn happens(log: &Log, step: &str) -> bool {
+    steps(log).any(|(_, name, _)| name == step)
+}
+
+/// Whether a task took one step, then another task took a second, and then the first took a third.
+fn happens_between(log: &Log, first: &str, between: &str, last: &str) -> bool {
+    let mut begun: BTreeMap<TaskId, bool> = BTreeMap::new();
+    for (task, name, _) in steps(log) {
+        if name == between {
+            let others = begun.iter_mut().filter(|(of, _)| **of != task);
+            others.for_each(|(_, has_happened)| *has_happened = true);
+        } else if name == last && begun.remove(&task) == Some(true) {
+            return true;
+        }
+        if name == first {
+            begun.entry(task).or_default();
+        }
     }
-    reached
+    false
 }
 
 fn truncate_cut_a_looked_up_range(log: &Log) -> bool {
@@ -55,7 +145,7 @@ pub fn add(counts: &mut BTreeMap<&'static str, u64>, reached: &[&'static str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cutpoint_event::{Arg, Args, Event, TaskId};
+    use cutpoint_event::{Arg, Event};
 
     fn step(name: &'static str, range: std::ops::Range<u64>, word: &'static str) -> Event {
         let arg = |value| Arg { key: "", value };
@@ -86,5 +176,22 @@ mod tests {
             cut.clone()
         ])));
         assert!(!truncate_cut_a_looked_up_range(&log(&[cut, look])));
+    }
+    #[test]
+    fn between_is_another_task_between_two_steps_of_one() {
+        let by = |task, name| Event {
+            task: TaskId(task),
+            ..step(name, 0..1, "")
+        };
+        let log = |events: &[Event]| Log {
+            events: events.to_vec(),
+            ..Log::default()
+        };
+        let [a, b, c] = ["reserve", "store", "punch delayed blocks"];
+        let reaches = |events: &[Event]| of_execution(&log(events)).contains(&STORED_BEFORE_PUNCH);
+        assert!(reaches(&[by(1, a), by(2, b), by(1, c)]));
+        assert!(!reaches(&[by(1, a), by(1, b), by(1, c)]));
+        assert!(!reaches(&[by(2, b), by(1, a), by(1, c)]));
+        assert!(!reaches(&[by(1, a), by(2, b), by(2, c)]));
     }
 }

@@ -3,14 +3,59 @@
 
 use super::extfs::design::Design;
 use super::extfs::units::BLOCK_SIZE;
-use super::scenarios::writeback_vs_truncate;
+use super::scenarios;
 use super::variants::with_protocol;
+use crate::contract::Contract;
 use crate::record::BaseImage;
 use crate::request;
 use std::sync::Arc;
 
 /// One execution of a scenario.
 pub type Body = Box<dyn Fn() + Send + Sync>;
+
+/// Evaluates `$call` with `$module` standing for the scenario of that name, and `$scenario` for the
+/// name itself. The value is an `Option`: `None` if there is no such scenario.
+macro_rules! with_scenario {
+    ($name:expr, $module:ident => $call:expr) => {
+        with_scenario!(@match $name, $module => $call;
+            dio_extend_vs_delalloc_writeback,
+            direct_write_pair,
+            direct_write_vs_read,
+            fsync_vs_checkpoint,
+            revoke_and_reuse,
+            short_write_punch_vs_mmap_fault,
+            short_write_punch_vs_writeback,
+            writeback_vs_punch_hole,
+            writeback_vs_truncate,
+        )
+    };
+    (@match $name:expr, $module:ident => $call:expr; $($scenario:ident,)*) => {
+        match $name {
+            $(stringify!($scenario) => {
+                use scenarios::$scenario as $module;
+                Some($call)
+            })*
+            _ => None,
+        }
+    };
+}
+
+/// The bodies of scenarios, each under the correct protocol and its own variants.
+macro_rules! body_of {
+    ($name:expr, $variant:expr, $design:expr; $($scenario:ident,)*) => {
+        match $name {
+            $(stringify!($scenario) => {
+                let base = scenarios::$scenario::base();
+                let run = with_protocol!($scenario, $variant, P => {
+                    scenarios::$scenario::run::<P> as fn(&Arc<_>, Design)
+                })?;
+                let design = $design;
+                Some(Box::new(move || run(&base, design)))
+            })*
+            _ => None,
+        }
+    };
+}
 
 /// The body of a scenario under a variant, or under the correct protocol, in a design. `None` if
 /// there is no such scenario or variant.
@@ -19,24 +64,22 @@ pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> O
         request::Design::Im => Design::Im,
         request::Design::Bh => Design::Bh,
     };
-    match scenario {
-        "writeback_vs_truncate" => {
-            let base = writeback_vs_truncate::base();
-            let run = with_protocol!(variant, super::variants, P => {
-                writeback_vs_truncate::run::<P> as fn(&Arc<_>, Design)
-            })?;
-            Some(Box::new(move || run(&base, design)))
-        }
-        _ => None,
-    }
+    body_of!(scenario, variant, design;
+        dio_extend_vs_delalloc_writeback,
+        direct_write_pair,
+        direct_write_vs_read,
+        fsync_vs_checkpoint,
+        revoke_and_reuse,
+        short_write_punch_vs_mmap_fault,
+        short_write_punch_vs_writeback,
+        writeback_vs_punch_hole,
+        writeback_vs_truncate,
+    )
 }
 
 /// The image that a scenario's executions start from.
 pub fn base(scenario: &str) -> Option<BaseImage> {
-    let image = match scenario {
-        "writeback_vs_truncate" => writeback_vs_truncate::base(),
-        _ => return None,
-    };
+    let image = with_scenario!(scenario, module => module::base())?;
     let blocks = image.blocks();
     Some(BaseImage {
         content: blocks
@@ -45,4 +88,9 @@ pub fn base(scenario: &str) -> Option<BaseImage> {
         blocks: image.size(),
         block_size: BLOCK_SIZE,
     })
+}
+
+/// What a scenario says of its file.
+pub fn contract(scenario: &str) -> Option<&'static Contract> {
+    with_scenario!(scenario, module => &module::CONTRACT)
 }

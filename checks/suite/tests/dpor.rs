@@ -1,4 +1,4 @@
-//! The scenario under DPOR: the correct protocol holds, exhaustively, and every variant is caught.
+//! The scenarios under DPOR: the correct protocol holds, exhaustively, and every variant is caught.
 
 use cutpoint_suite::catalogue::Catalogue;
 use cutpoint_suite::check::check;
@@ -8,36 +8,57 @@ use cutpoint_suite::request::Request;
 
 const SCENARIO: &str = "writeback_vs_truncate";
 
-fn run(variant: Option<&str>) -> Report {
-    check(&Request::new(SCENARIO, variant), &mut |_| ()).unwrap()
+fn run(scenario: &str, variant: Option<&str>) -> Report {
+    check(&Request::new(scenario, variant), &mut |_| ()).unwrap()
 }
 
-/// Mazurkiewicz traces of the scenario under the correct protocol. A change of the protocol, of a
-/// lock's place in it, or of what commutes changes this number, and is to be reviewed.
-const TRACES: u64 = 21_447;
+/// Mazurkiewicz traces of each scenario under the correct protocol. A change of the protocol, of a
+/// lock's place in it, or of what commutes changes a number, and is to be reviewed.
+const TRACES: [(&str, u64); 9] = [
+    ("dio_extend_vs_delalloc_writeback", 6_598),
+    ("direct_write_pair", 538),
+    ("direct_write_vs_read", 426),
+    ("fsync_vs_checkpoint", 4),
+    ("revoke_and_reuse", 11),
+    ("short_write_punch_vs_mmap_fault", 48_959),
+    ("short_write_punch_vs_writeback", 17),
+    ("writeback_vs_punch_hole", 748),
+    (SCENARIO, 21_447),
+];
+
+/// More preemptions than any variant takes.
+const PREEMPTIONS_MAX: usize = 4;
 
 #[test]
-fn the_correct_protocol_is_exhausted_and_reaches_the_race() {
-    let report = run(None);
+fn the_correct_protocol_is_exhausted_and_reaches_the_races() {
+    for (scenario, traces) in TRACES {
+        exhausts(scenario, traces);
+    }
+    let counted = TRACES.map(|(scenario, _)| scenario);
+    assert!(Catalogue::get().scenarios.keys().eq(counted));
+}
+
+fn exhausts(scenario: &str, traces: u64) {
+    let report = run(scenario, None);
     assert!(
         matches!(report.verdict, Verdict::Exhausted),
-        "{:?}",
+        "{scenario}: {:?}",
         report.verdict
     );
     assert!(
         report.lock_edges > report.lock_classes,
         "the order of locks is measured: a cycle in it would have been the verdict"
     );
-    assert_eq!(report.traces_distinct, TRACES);
+    assert_eq!(report.traces_distinct, traces, "{scenario}");
     assert!(
-        report.executions * 100 <= TRACES * 105,
-        "{} executions",
+        report.executions * 100 <= traces * 105,
+        "{scenario}: {} executions",
         report.executions
     );
-    for state in &Catalogue::get().scenarios[SCENARIO].reaches {
+    for state in &Catalogue::get().scenarios[scenario].reaches {
         assert!(
             report.reached.get(state.as_str()).is_some_and(|n| *n > 0),
-            "{state}"
+            "{scenario}: {state}"
         );
     }
     assert!(report.crash.crash_states_covered > u128::from(report.crash.recoveries_run));
@@ -49,22 +70,26 @@ fn the_correct_protocol_is_exhausted_and_reaches_the_race() {
 }
 
 #[test]
-fn every_variant_violates_what_is_expected() {
-    let catalogue = Catalogue::get();
-    for name in catalogue.variants_of(SCENARIO) {
-        let variant = &catalogue.variants[name];
-        let Verdict::Violated(trace) = run(Some(name)).verdict else {
+fn every_variant_violates_what_is_expected_with_the_fewest_preemptions() {
+    for (name, variant) in &Catalogue::get().variants {
+        let request = Request {
+            preemptions: Some(PREEMPTIONS_MAX),
+            ..Request::new(&variant.scenario, Some(name))
+        };
+        let report = check(&request, &mut |_| ()).unwrap();
+        let Verdict::Violated(trace) = report.verdict else {
             panic!("{name} was missed");
         };
         assert_eq!(trace.violation.invariant, variant.invariant, "{name}");
         assert_eq!(trace.crash.is_some(), variant.needs_crash, "{name}");
+        assert_eq!(report.preemptions, Some(variant.preemptions), "{name}");
         trace.validate().unwrap();
     }
 }
 
 #[test]
 fn the_unlocked_lookup_is_the_race_of_the_mail() {
-    let Verdict::Violated(trace) = run(Some("wb_lookup_unlocked")).verdict else {
+    let Verdict::Violated(trace) = run(SCENARIO, Some("wb_lookup_unlocked")).verdict else {
         panic!("missed");
     };
     let text = cutpoint_traces::view::text::render(&trace, &Default::default()).unwrap();
@@ -98,7 +123,7 @@ fn a_second_run_counts_the_same() {
         )
     };
     let variant = Some("map_without_cookie");
-    assert_eq!(count(run(variant)), count(run(variant)));
+    assert_eq!(count(run(SCENARIO, variant)), count(run(SCENARIO, variant)));
 }
 
 #[test]

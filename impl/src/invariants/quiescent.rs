@@ -2,14 +2,13 @@
 
 use super::Violation;
 use crate::device::Device;
-use crate::disk::geometry::{FIRST_INO, Geometry, JOURNAL_INO, ROOT_INO};
+use crate::disk::geometry::{FIRST_INO, JOURNAL_INO, ROOT_INO};
 use crate::error::FsError;
 use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::protocol::Protocol;
 use crate::units::{Ino, Lblk, Pblk};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Evaluates all of them.
@@ -108,13 +107,14 @@ fn i10(inode: &Inode) -> Option<Violation> {
 /// I15: every block is owned by one file or is metadata, and marked so, or is free.
 fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
     let geometry = fs.geometry();
-    let mut owners = BTreeMap::new();
+    // By bit: this is evaluated at the end of every execution.
+    let mut owners = vec![None; geometry.block_bits() as usize];
     for block in geometry.metadata_blocks() {
-        owners.insert(block, Ino(0));
+        owners[geometry.block_bit(block) as usize] = Some(Ino(0));
     }
     for ino in inodes_in_use(fs) {
         for block in owned_blocks(&*fs.inode(ino)?) {
-            if let Some(other) = owners.insert(block, ino) {
+            if let Some(other) = owners[geometry.block_bit(block) as usize].replace(ino) {
                 return Ok(Some(Violation {
                     invariant: "I15",
                     expected: format!("block {block} has one owner"),
@@ -124,11 +124,14 @@ fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation
         }
     }
     let bitmap = fs.space().peek_bitmap();
-    Ok(all_blocks(geometry).find_map(|block| {
-        let (used, owner) = (bitmap.test(geometry.block_bit(block)), owners.get(&block));
+    Ok((0..).zip(owners).find_map(|(bit, owner)| {
+        let used = bitmap.test(bit);
         (used != owner.is_some()).then(|| Violation {
             invariant: "I15",
-            expected: format!("the bitmap says of block {block} what its owner says: {owner:?}"),
+            expected: format!(
+                "the bitmap says of block {} what its owner says: {owner:?}",
+                geometry.bit_block(bit)
+            ),
             observed: format!("in use: {used}"),
         })
     }))
@@ -198,11 +201,4 @@ pub fn owned_blocks(inode: &Inode) -> Vec<Pblk> {
         .map(Pblk)
         .chain(data.tree.leaves().iter().copied())
         .collect()
-}
-
-fn all_blocks(geometry: &Geometry) -> impl Iterator<Item = Pblk> {
-    (0..geometry.block_bits()).map({
-        let geometry = *geometry;
-        move |bit| geometry.bit_block(bit)
-    })
 }

@@ -54,23 +54,11 @@ impl Profile {
         }
     }
 
-    /// How a variant is looked for: in the quick profile with the fewest preemptions that show it,
-    /// in the full one without a bound.
-    fn variant(self, request: Request, preemptions: u32) -> Request {
-        Request {
-            preemptions: match self {
-                Profile::Quick => Some(preemptions as usize),
-                Profile::Full => None,
-            },
-            ..request
-        }
-    }
-
     /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
     /// DPOR does; as a cross-check it looks at the schedules with few preemptions.
     fn loom(self, request: Request) -> Request {
         let (preemptions, executions) = match self {
-            Profile::Quick => (2, 20_000),
+            Profile::Quick => (2, 4_000),
             Profile::Full => (3, 500_000),
         };
         Request {
@@ -93,6 +81,8 @@ pub enum Task {
         spec: &'static str,
         /// The rule to switch off.
         without: Option<&'static str>,
+        /// Whether to search the configuration with more than a million states.
+        is_wide: bool,
     },
     /// `cutpoint differential`.
     Differential {
@@ -164,7 +154,8 @@ impl Job {
 
     /// Whether it can be gone on with when it was interrupted.
     pub fn is_resumable(&self) -> bool {
-        matches!(&self.task, Task::Check(request) if request.engine == Engine::Dpor)
+        matches!(&self.task, Task::Check(request)
+            if request.engine == Engine::Dpor && request.preemptions.is_none())
     }
 
     /// The arguments that make this program do the job.
@@ -174,9 +165,14 @@ impl Job {
                 .into_iter()
                 .map(Into::into)
                 .collect(),
-            Task::Model { spec, without } => {
+            Task::Model {
+                spec,
+                without,
+                is_wide,
+            } => {
                 let mut args: Vec<OsString> = vec!["model".into(), "check".into(), spec.into()];
                 args.extend(without.map(|rule| format!("--without={rule}").into()));
+                args.extend(is_wide.then(|| "--size=wide".into()));
                 args
             }
             Task::Differential { judge, programs } => vec![
@@ -211,7 +207,7 @@ impl Plan {
     pub fn new(profile: Profile, catalogue: &Catalogue, corpus: &Path) -> Result<Plan, Failure> {
         let mut jobs = checks(profile, catalogue);
         jobs.extend(Judge::ALL.map(|judge| differential(profile, judge)));
-        jobs.extend(models());
+        jobs.extend(models(profile));
         let mut recorded = BTreeSet::new();
         for file in corpus_files(corpus)? {
             // What can not be read is left to the job, which reports it.
@@ -265,10 +261,10 @@ fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
         };
         let request = Request {
             design: scenario.design(),
+            preemptions: Some(variant.preemptions as usize),
             ..Request::new(&variant.scenario, Some(name))
         };
         let invariant = variant.invariant.clone();
-        let request = profile.variant(request, variant.preemptions);
         jobs.push(check(request, Expect::Violates(Some(invariant))));
     }
     jobs
@@ -295,22 +291,35 @@ fn differential(profile: Profile, judge: Judge) -> Job {
     }
 }
 
-/// Every model with all rules, and without each of them.
-fn models() -> Vec<Job> {
+/// Every model with all rules, and without each of them; in the full profile also its wide
+/// configuration.
+fn models(profile: Profile) -> Vec<Job> {
     let mut jobs = Vec::new();
     for spec in SPECS {
-        let mut job = |name: String, without, expect| {
+        let mut job = |name: String, without, is_wide, expect| {
             let spec = spec.name;
             jobs.push(Job {
                 name,
-                task: Task::Model { spec, without },
+                task: Task::Model {
+                    spec,
+                    without,
+                    is_wide,
+                },
                 expect,
             });
         };
-        job(format!("model/{}", spec.name), None, Expect::Holds);
+        if profile == Profile::Full {
+            job(
+                format!("model/{}/wide", spec.name),
+                None,
+                true,
+                Expect::Holds,
+            );
+        }
+        job(format!("model/{}", spec.name), None, false, Expect::Holds);
         for rule in spec.rules {
             let name = format!("model/{}/without/{rule}", spec.name);
-            job(name, Some(rule.name()), Expect::Violates(None));
+            job(name, Some(rule.name()), false, Expect::Violates(None));
         }
     }
     jobs

@@ -2,9 +2,9 @@
 
 use super::{Recovery, Session, options};
 use crate::e2fsck::E2fsck;
+use crate::on_shuttle;
 use crate::on_std::recovery::Judge;
 use crate::request::Request;
-use crate::{on_shuttle, on_std};
 use cutpoint::crash::CutMode;
 use cutpoint::explore::{self, Options, Outcome, Shard};
 use std::cell::RefCell;
@@ -18,15 +18,14 @@ impl Session {
         if request.variant.is_none() || request.crash == CutMode::Off {
             return Ok(());
         }
-        match on_std::recovery::judge(None) {
-            Some(judge) => self.control_by(request, judge),
-            None => Err("there is no correct protocol to control by".into()),
-        }
+        self.control_by(request, self.recovery.correct)
     }
 
     fn control_by(&mut self, request: &Request, judge: Judge) -> Result<(), String> {
         let recovery = Recovery {
             judge,
+            correct: self.recovery.correct,
+            contract: self.recovery.contract,
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
         };
@@ -56,11 +55,12 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::on_std;
     use cutpoint::crash::{CrashFinding, Observations};
 
     fn controlled_by(judge: Judge) -> Result<(), String> {
-        let request = Request::new("writeback_vs_truncate", Some("wb_lookup_unlocked"));
-        let mut session = Session::new(&request).expect("there is such a variant");
+        let request = Request::new("writeback_vs_truncate", None);
+        let mut session = Session::new(&request).expect("there is such a scenario");
         let result = session.control_by(&request, judge);
         assert_eq!(
             session.checker.stats().recoveries_run,
@@ -72,21 +72,22 @@ mod tests {
 
     #[test]
     fn the_correct_protocol_controls_the_harness() {
-        let correct = on_std::recovery::judge(None).expect("the correct protocol");
+        let correct = on_std::recovery::judge("writeback_vs_truncate", None);
+        let correct = correct.expect("the correct protocol");
         assert_eq!(controlled_by(correct), Ok(()));
     }
 
     #[test]
     fn broken_oracles_are_told_by_the_control() {
-        let accepts: Judge = |_, _, _| Ok((Observations::default(), None));
-        let refuses: Judge = |_, _, _| {
+        let accepts: Judge = |_, _, _, _| Ok((Observations::default(), None));
+        let refuses: Judge = |_, _, _, _| {
             Err(CrashFinding {
                 invariant: "I20",
                 expected: "what is never there".into(),
                 observed: "what there is".into(),
             })
         };
-        let panics: Judge = |disk, _, _| panic!("{} blocks are too many", disk.blocks());
+        let panics: Judge = |disk, _, _, _| panic!("{} blocks are too many", disk.blocks());
         for (judge, words) in [
             (accepts, "the oracle accepts the base image"),
             (refuses, "fails although nothing is lost: I20"),

@@ -12,20 +12,46 @@ use super::extfs::mount::{MountOptions, MountReport};
 use super::extfs::protocol::Protocol;
 use super::extfs::units::{BLOCK_SIZE, Block, Lblk, Pblk};
 use super::variants::with_protocol;
-use crate::content::{self, FILE_NAME};
+use crate::content::{self, FILE_NAME, PART_SIZE};
+use crate::contract::Contract;
 use crate::e2fsck::{Condition, E2fsck, Judged};
 use crate::oracle::{self, Promise};
 use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
 use std::sync::Arc;
 
-/// Recovers a disk and judges it.
-pub type Judge =
-    fn(&LazyDisk, &[Promise], &E2fsck) -> Result<(Observations, Option<String>), CrashFinding>;
+/// What a recovery came to, and why e2fsck said nothing about it, if it did not.
+pub type Recovery = Result<(Observations, Option<String>), CrashFinding>;
+
+/// Recovers a disk and judges it by a contract and promises.
+pub type Judge = fn(&LazyDisk, &Contract, &[Promise], &E2fsck) -> Recovery;
+
+/// Recovery under the protocols of each scenario.
+macro_rules! judge_of {
+    ($name:expr, $variant:expr; $($scenario:ident,)*) => {
+        match $name {
+            $(stringify!($scenario) => {
+                with_protocol!($scenario, $variant, P => recover_and_judge::<P> as Judge)
+            })*
+            _ => None,
+        }
+    };
+}
 
 /// The judge that recovers, in the IM design whatever that of the execution was (recovery has no
-/// step that differs between them), under a variant's protocol. `None` if there is no such variant.
-pub fn judge(variant: Option<&str>) -> Option<Judge> {
-    with_protocol!(variant, super::variants, P => recover_and_judge::<P> as Judge)
+/// step that differs between them), under a variant's protocol. `None` if the scenario has no such
+/// variant.
+pub fn judge(scenario: &str, variant: Option<&str>) -> Option<Judge> {
+    judge_of!(scenario, variant;
+        dio_extend_vs_delalloc_writeback,
+        direct_write_pair,
+        direct_write_vs_read,
+        fsync_vs_checkpoint,
+        revoke_and_reuse,
+        short_write_punch_vs_mmap_fault,
+        short_write_punch_vs_writeback,
+        writeback_vs_punch_hole,
+        writeback_vs_truncate,
+    )
 }
 
 /// The crash engine's disk as a device of the core.
@@ -84,12 +110,13 @@ pub type Recovered<P> = Filesystem<LazyDevice, P>;
 /// none.
 fn recover_and_judge<P: Protocol>(
     disk: &LazyDisk,
+    contract: &Contract,
     promises: &[Promise],
     e2fsck: &E2fsck,
-) -> Result<(Observations, Option<String>), CrashFinding> {
+) -> Recovery {
     let (fs, report) = recover::<P>(disk)?;
     let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
-    judge_content(disk, &file, promises)?;
+    judge_content(disk, &file, contract, promises)?;
     let unjudged = leave(&fs, disk, e2fsck)?;
     Ok((observe(&report), unjudged))
 }
@@ -200,13 +227,27 @@ fn judge_sizes<P: Protocol>(fs: &Recovered<P>) -> Result<(), CrashFinding> {
     Ok(())
 }
 
-/// Judges the file's size and every block below it. Data blocks are judged candidate by candidate,
+/// Judges the file's size and every part below it. Data blocks are judged candidate by candidate,
 /// so that none of them forks the recovery.
-fn judge_content(disk: &LazyDisk, file: &Inode, promises: &[Promise]) -> Result<(), CrashFinding> {
+fn judge_content(
+    disk: &LazyDisk,
+    file: &Inode,
+    contract: &Contract,
+    promises: &[Promise],
+) -> Result<(), CrashFinding> {
     let size = file.size.get();
     oracle::judge_size(size, promises)?;
-    judge_blocks(disk, file, |lblk, _, bytes| {
-        oracle::judge_block(lblk, content::find(bytes), promises)
+    judge_blocks(disk, file, |lblk, within, bytes| {
+        let mut at = Lblk(lblk).offset() + within as u64;
+        for part in bytes.chunks(PART_SIZE) {
+            let end = size.min(at + part.len() as u64);
+            if at < end {
+                let found = content::find(&part[..(end - at) as usize]);
+                oracle::judge_part(contract, at..end, found, promises)?;
+            }
+            at += part.len() as u64;
+        }
+        Ok(())
     })
 }
 

@@ -1,0 +1,48 @@
+//! What a scenario says of its file: what may be found in it after a power cut. Data of the
+//! scenario; the oracle that reads it knows none of them by name.
+
+use crate::content::Tag;
+use std::ops::Range;
+
+/// What a file may hold after recovery, part by part. Beyond the last part there is never anything.
+#[derive(Debug)]
+pub struct Contract {
+    /// The parts, in order and without gaps, from the first byte on.
+    pub areas: &'static [Area],
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub struct Area {
+    /// Where it is, in bytes; multiples of [`crate::content::PART_SIZE`].
+    pub bytes: Range<u64>,
+    /// The writes whose data it may hold.
+    pub data: &'static [Tag],
+    /// When it may hold zeroes instead.
+    pub zeroes: Zeroes,
+}
+
+/// When a part of a file below the recovered size may be zeroes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zeroes {
+    /// At any time: it was a hole before it was written.
+    Legal,
+    /// Never: the size may cover it only once its data is there.
+    Never,
+    /// Once this step has set the size to cover it, whatever had been written below.
+    After(&'static str),
+}
+
+impl Contract {
+    /// What is said of the part that byte `at` lies in.
+    pub fn area(&self, at: u64) -> Option<&Area> {
+        self.areas.iter().find(|area| area.bytes.contains(&at))
+    }
+
+    /// Whether a step may set the size over what has not been written.
+    pub fn sets_size(&self, step: &str) -> bool {
+        self.areas
+            .iter()
+            .any(|area| matches!(area.zeroes, Zeroes::After(name) if name == step))
+    }
+}

@@ -1,0 +1,23 @@
+//! # Source
+//! The review of v4 of the direct-I/O series: `EIOCBQUEUED` for an extending write. Catalogue entry
+//! D40.
+//!
+//! # Breaks
+//! I35: sizes and orphan list change without `i_rwsem`.
+//!
+//! Nobody waits for an extending write under the lock.
+
+use super::extfs::direct::WriteChecks;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+
+/// Lets an extending write leave before its I/O has ended.
+pub enum AsyncExtension {}
+
+impl JournalSteps for AsyncExtension {}
+
+impl Protocol for AsyncExtension {
+    fn dio_must_wait(checks: &WriteChecks) -> bool {
+        checks.unaligned
+    }
+}

@@ -1,0 +1,35 @@
+//! # Source
+//! linux v7.0 fs/iomap/buffered-io.c `iomap_write_delalloc_ifs_punch` looks at each block.
+//! Catalogue entry D27.
+//!
+//! # Breaks
+//! I5: a clean block of a dirty folio stays delayed.
+//!
+//! A folio with a dirty block is passed over as a whole.
+
+use super::extfs::delalloc;
+use super::extfs::inode::Inode;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+use super::extfs::units::Lblk;
+use std::ops::Range;
+
+/// Spares a folio for one dirty block.
+pub enum DirtyFolioSkippedWhole {}
+
+impl JournalSteps for DirtyFolioSkippedWhole {}
+
+impl Protocol for DirtyFolioSkippedWhole {
+    fn delalloc_clean_ranges(inode: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
+        let mut clean = Vec::new();
+        for range in delalloc::clean_ranges(inode, blocks) {
+            let is_spared = |at: &u32| {
+                let folio = inode.cache.next(Lblk(*at)..Lblk(at + 1));
+                folio.is_some_and(|folio| folio.lock().has_dirty())
+            };
+            let punched = (range.start.0..range.end.0).filter(|at| !is_spared(at));
+            clean.extend(punched.map(|at| Lblk(at)..Lblk(at + 1)));
+        }
+        clean
+    }
+}

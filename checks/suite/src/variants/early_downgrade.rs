@@ -1,0 +1,23 @@
+//! # Source
+//! v3 of the direct-I/O series: an overwrite went down to the shared lock before it was known
+//! whether it extends. Catalogue entry D45.
+//!
+//! # Breaks
+//! I35: an orphan record is made without `i_rwsem` held exclusively.
+//!
+//! The lock is chosen without regard to extending.
+
+use super::extfs::direct::WriteChecks;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+
+/// Shares the lock as soon as it sees an overwrite.
+pub enum EarlyDowngrade {}
+
+impl JournalSteps for EarlyDowngrade {}
+
+impl Protocol for EarlyDowngrade {
+    fn dio_needs_exclusive(checks: &WriteChecks) -> bool {
+        !checks.overwrites || checks.unaligned
+    }
+}

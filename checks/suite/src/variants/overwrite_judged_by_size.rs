@@ -1,0 +1,24 @@
+//! # Source
+//! The thread on ext4's writeback path on iomap: which I/O may be completed in place. Of the family
+//! of catalogue entry D4.
+//!
+//! # Breaks
+//! I20: what fsync promised reads as zeroes, because its blocks were never converted.
+//!
+//! An I/O inside the size on disk is taken for an overwrite, though its blocks are unwritten.
+
+use super::extfs::design::Design;
+use super::extfs::ioend::Ioend;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+
+/// Asks only whether the I/O extends the file.
+pub enum OverwriteJudgedBySize {}
+
+impl JournalSteps for OverwriteJudgedBySize {}
+
+impl Protocol for OverwriteJudgedBySize {
+    fn ends_in_interrupt(_: Design, ioend: &Ioend) -> bool {
+        ioend.end <= ioend.inode.disksize.get()
+    }
+}

@@ -1,0 +1,30 @@
+//! # Source
+//! "ext4: increase i_disksize to offset + len in ext4_update_disksize_before_punch". Catalogue
+//! entry D57.
+//!
+//! # Breaks
+//! I10: nothing is dirty, and the size on disk is not the size.
+//!
+//! The folio whose I/O would have raised the size on disk is dropped, and nobody else raises it.
+
+use super::extfs::device::Device;
+use super::extfs::error::FsError;
+use super::extfs::fs::Filesystem;
+use super::extfs::inode::Inode;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+
+/// Leaves the size on disk to writeback.
+pub enum PunchKeepsDisksize {}
+
+impl JournalSteps for PunchKeepsDisksize {}
+
+impl Protocol for PunchKeepsDisksize {
+    fn update_disksize_before_punch<D: Device>(
+        _: &Filesystem<D, Self>,
+        _: &Inode,
+        _: u64,
+    ) -> Result<(), FsError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! # Source
+//! "xfs: write page faults in iomap are not buffered writes", whose thread tells the race;
+//! catalogue entry D15.
+//!
+//! # Breaks
+//! I6: the store's page is dirty over a hole, and writeback drops it.
+//!
+//! `invalidate_lock` is not taken, so a fault may find a delayed block after the look at the cache
+//! and before the punch.
+
+use super::extfs::delalloc;
+use super::extfs::device::Device;
+use super::extfs::fs::Filesystem;
+use super::extfs::inode::Inode;
+use super::extfs::journal::JournalSteps;
+use super::extfs::protocol::Protocol;
+use super::extfs::units::Lblk;
+use std::ops::Range;
+
+/// Looks at the cache and punches while faults go on.
+pub enum PunchWithoutInvalidateLock {}
+
+impl JournalSteps for PunchWithoutInvalidateLock {}
+
+impl Protocol for PunchWithoutInvalidateLock {
+    fn write_delalloc_release<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Inode,
+        blocks: Range<Lblk>,
+    ) {
+        for clean in delalloc::clean_ranges(inode, blocks) {
+            delalloc::punch_delalloc(fs, inode, clean);
+        }
+    }
+}

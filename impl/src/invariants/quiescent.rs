@@ -28,6 +28,7 @@ pub fn violations<D: Device, P: Protocol>(
         found.extend(i5(&inode));
         found.extend(i10(&inode));
         found.extend(i33(&inode));
+        found.extend(i33_ordered(fs, &inode));
         let data = inode.lock_data();
         found.extend(i6(&inode, &data));
         found.extend(super::instant::violations(&inode, &data));
@@ -158,6 +159,23 @@ fn i33(inode: &Inode) -> Option<Violation> {
         invariant: "I33",
         expected: format!("inode {}: no I/O is outstanding", inode.ino),
         observed: format!("{waiting} batches wait for the worker"),
+    })
+}
+
+/// I33: no inode has ordered data with a transaction that has committed.
+fn i33_ordered<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) -> Option<Violation> {
+    let ordered = inode.jinode.peek();
+    let committed = fs.journal().peek_committed();
+    let finished = ordered
+        .transaction
+        .filter(|tid| committed.is_at_or_after(*tid))?;
+    Some(Violation {
+        invariant: "I33",
+        expected: format!(
+            "inode {}: no data is with a finished transaction",
+            inode.ino
+        ),
+        observed: format!("{ordered:?}, and {finished} has finished"),
     })
 }
 

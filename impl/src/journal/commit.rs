@@ -251,6 +251,9 @@ fn write_steps<D: Device, S: JournalSteps>(commit: &mut Commit<'_, D>) -> Result
     S::write_revoke_blocks(commit)?;
     write_descriptors_and_metadata::<D, S>(commit)?;
     S::wait_ordered_data(commit)?;
+    for inode in std::mem::take(&mut commit.inodes) {
+        inode.refile();
+    }
     S::wait_log(commit)?;
     commit.enter(TransactionState::Dflush);
     S::preflush(commit)?;
@@ -339,7 +342,7 @@ pub fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), 
     Ok(())
 }
 
-/// Waits until ordered data has completed, and hands the inodes over to the next transaction.
+/// Waits until ordered data has completed.
 ///
 /// # Errors
 /// [`DeviceError`]. That data could not be written is none: the kernel warns about it only.
@@ -347,11 +350,10 @@ pub fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), 
 /// # Locking
 /// As [`submit_ordered_data`], with [`CommitHooks::wait_inode_data`].
 pub fn wait_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-    for inode in std::mem::take(&mut commit.inodes) {
+    for inode in &commit.inodes {
         if let Some(bytes) = inode.to_wait_for() {
             commit.hooks.wait_inode_data(inode.ino(), bytes);
         }
-        inode.refile();
     }
     Ok(())
 }

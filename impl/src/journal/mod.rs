@@ -206,6 +206,11 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
         self.committed.load()
     }
 
+    /// The last transaction known to be committed, for invariants: not an operation.
+    pub fn peek_committed(&self) -> Tid {
+        self.committed.peek()
+    }
+
     /// Commits the running transaction, if it holds anything, and returns its number.
     ///
     /// # Errors

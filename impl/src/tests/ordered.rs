@@ -10,7 +10,8 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::journal::{Handle, JournalSteps};
+use crate::invariants::quiescent;
+use crate::journal::{Handle, JournalInode, JournalSteps, Ordered};
 use crate::mount::MountOptions;
 use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
@@ -228,4 +229,20 @@ fn what_was_mapped_before_space_ran_out_is_written() {
     assert_eq!(correct, (BLOCK, true));
     let wrong = after_mapping_failed_midway::<BailsOutMidway>();
     assert_eq!(wrong, (0, false));
+}
+
+/// The journal knows an inode by its number: of two, it keeps one.
+#[test]
+fn an_inode_left_with_a_finished_transaction_is_found() {
+    let Fixture { fs, inode, .. } = fixture();
+    setattr::truncate_up(&fs, &inode, 100).unwrap();
+    let mut handle = fs.start_handle(1).unwrap();
+    handle.order_data(&inode.jinode, Ordered::Wait, 0..1);
+    let other = Arc::new(JournalInode::new(inode.ino));
+    handle.order_data(&other, Ordered::Wait, 0..1);
+    handle.stop();
+    assert_eq!(quiescent::violations(&fs).unwrap(), []);
+    fs.journal().commit_once().unwrap();
+    let found = quiescent::violations(&fs).unwrap();
+    assert_eq!(found[0].invariant, "I33");
 }

@@ -19,8 +19,8 @@ use crate::{allocate, trace};
 use std::ops::Range;
 
 /// The device reports that an I/O has completed. A pure overwrite inside the size on disk ends
-/// here; everything else, and every error, goes to the worker. In the BH design the size on disk has
-/// been raised before, so that an I/O of writeback ends here unless it has failed.
+/// here; everything else, and every error, goes to the worker. In the BH design the size on disk
+/// has been raised before, so that an I/O of writeback ends here unless it has failed.
 ///
 /// # Locking
 /// Interrupt context: takes only `i_completed_io_lock`.

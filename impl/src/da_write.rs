@@ -1,27 +1,35 @@
 //! Buffered writing with delayed allocation in the BH design.
 //!
 //! Each block is looked up and reserved under the lock of its folio, so no mapping can become stale
-//! before it is used. What a copy that came to nothing leaves behind is made good block by block:
-//! inside the file a block that was reserved for it is zero and dirty, as a hole would read;
-//! beyond the end everything is cut off.
+//! before it is used. Where allocation does not wait, a handle is started before the folio is
+//! locked, the block is allocated as written, and the size on disk moves in the same handle.
+//!
+//! What a copy that came to nothing leaves behind is made good block by block: inside the file a
+//! block that was reserved for it is zero and dirty, as a hole would read; beyond the end
+//! everything is cut off.
 //!
 //! # Source
 //! linux v7.0 mm/filemap.c `generic_perform_write`; fs/ext4/inode.c `ext4_da_write_begin`,
-//! `ext4_da_do_write_end`, `ext4_da_should_update_i_disksize`; fs/buffer.c
-//! `folio_zero_new_buffers`; fs/ext4/truncate.h `ext4_truncate_failed_write`. Copies block by block.
+//! `ext4_da_do_write_end`, `ext4_da_should_update_i_disksize`, `ext4_write_begin`,
+//! `ext4_write_end`; fs/buffer.c `folio_zero_new_buffers`; fs/ext4/truncate.h
+//! `ext4_truncate_failed_write`. Copies block by block, each with a handle of its own.
 
-use crate::allocate;
+use crate::allocate::{self, Kind};
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
 use crate::device::Device;
 use crate::error::FsError;
-use crate::extent::Status;
+use crate::extent::{Mapping, Status};
+use crate::fallocate::fill_hole;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
+use crate::journal::Handle;
+use crate::orphan;
 use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::write::{Progress, forget_beyond_eof, write_block};
+use crate::writeback::buffer_head::convert_to_initialized;
 use std::ops::Range;
 
 /// What became of one copy.
@@ -81,13 +89,36 @@ fn write_once<D: Device, P: Protocol>(
     from: usize,
     len: usize,
 ) -> Result<Copied, FsError> {
+    // Before the folio is locked, because the order is transaction, then folio.
+    match P::nonda_switch(fs) {
+        false => write_through(fs, inode, None, at, user, from, len),
+        true => allocate::retry_after_commit(fs, || {
+            let handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
+            write_through(fs, inode, Some(handle), at, user, from, len)
+        }),
+    }
+}
+
+/// Copies once. With a handle the block is allocated, without one it is reserved.
+fn write_through<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    mut handle: Option<Handle<'_>>,
+    at: u64,
+    user: &UserBuffer<'_>,
+    from: usize,
+    len: usize,
+) -> Result<Copied, FsError> {
     let lblk = Lblk::containing(at);
     let folio = inode.cache.grab(lblk);
     let mut guard = folio.lock();
     if !guard.is_attached() {
         return Ok(Copied::Detached);
     }
-    let iomap = P::buffered_write_begin(fs, inode, lblk..Lblk(lblk.0 + 1))?;
+    let iomap = match &mut handle {
+        Some(handle) => P::get_block(fs, handle, inode, lblk)?,
+        None => P::buffered_write_begin(fs, inode, lblk..Lblk(lblk.0 + 1))?,
+    };
     let copied = user.copy_atomic(from, len);
     let outcome = write_block(fs, &mut guard, &iomap, at, copied, len);
     if !matches!(outcome, Ok(true)) {
@@ -95,7 +126,7 @@ fn write_once<D: Device, P: Protocol>(
         after_failed_copy(inode, &mut guard, &iomap, lblk, is_beyond);
         drop(guard);
         if is_beyond && iomap.is_new {
-            P::truncate_failed_write(fs, inode)?;
+            cut_off(fs, inode, handle)?;
         }
         outcome?;
         return Ok(Copied::Nothing(match copied.len() {
@@ -114,7 +145,79 @@ fn write_once<D: Device, P: Protocol>(
     if end > size {
         P::pagecache_isize_extended(inode, size, at);
     }
+    if raises_disksize && let Some(mut handle) = handle {
+        P::update_disksize(fs, &mut handle, inode, end)?;
+        raises_disksize = false;
+    }
     Ok(Copied::Some(copied.len(), raises_disksize))
+}
+
+/// Frees what lies beyond the end. What has been allocated there is in the handle's transaction, so
+/// that has an orphan record too.
+fn cut_off<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    handle: Option<Handle<'_>>,
+) -> Result<(), FsError> {
+    if let Some(mut handle) = handle {
+        P::orphan_add(fs, &mut handle, inode)?;
+        handle.stop();
+    }
+    P::truncate_failed_write(fs, inode)
+}
+
+/// Maps a block for writing at once: a hole is allocated, as written, and what is unwritten becomes
+/// written. The data is not on its way yet, so the commit is to write it.
+///
+/// # Locking
+/// Requires: a handle, and the folio lock. Takes: `i_data_sem`.
+///
+/// # Crash
+/// The handle's transaction commits once the block has been written, if it is dirty when the folio
+/// is unlocked.
+///
+/// # Errors
+/// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `ext4_get_block`, `ext4_map_create_blocks`.
+pub fn get_block<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    lblk: Lblk,
+) -> Result<Iomap, FsError> {
+    let block = lblk..Lblk(lblk.0 + 1);
+    let mut data = inode.lock_data();
+    let (found, cookie) = inode.query_locked(&data, lblk);
+    let found = found.clipped(block).unwrap_or(found);
+    let mapping = match found.status {
+        Status::Written(_) | Status::Delayed => {
+            return Ok(Iomap {
+                mapping: found,
+                cookie,
+                is_new: false,
+            });
+        }
+        Status::Hole => fill_hole(fs, handle, inode, &mut data, found, Kind::Written)?,
+        Status::Unwritten(_) => convert_to_initialized(fs, handle, inode, &mut data, found)?,
+    };
+    let cookie = data.cookie();
+    drop(data);
+    P::inode_add_write(
+        handle,
+        inode,
+        lblk.offset()..lblk.offset() + BLOCK_SIZE as u64,
+    );
+    Ok(Iomap {
+        // What it held before, or what was left in it, is not the file's.
+        mapping: Mapping {
+            status: found.status,
+            ..mapping
+        },
+        cookie,
+        is_new: true,
+    })
 }
 
 /// Makes good what a copy that came to nothing has left in the folio. What was reserved inside the
@@ -129,7 +232,7 @@ fn after_failed_copy(
     if is_beyond {
         return forget_beyond_eof(inode, guard, lblk);
     }
-    if iomap.is_new {
+    if iomap.is_new && !guard.is_dirty(lblk) {
         if !guard.is_uptodate(lblk) {
             guard.fill(lblk, &[0; BLOCK_SIZE]);
         }

@@ -12,10 +12,13 @@
 //! `iomap_write_delalloc_release`; fs/xfs/xfs_iomap.c `xfs_buffered_write_iomap_end`. Ranges are
 //! collected in one pass over the cache and punched after it: faults stay out all the while.
 
+use crate::allocate::{self, Kind};
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::status::Cookie;
 use crate::extent::{Mapping, Status};
+use crate::fallocate::fill_hole;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::context::expect_exclusive;
@@ -23,6 +26,38 @@ use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::Lblk;
 use std::ops::Range;
+
+/// Whether allocation waits for writeback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delalloc {
+    /// Yes. Reservations here are exact, so they can always be kept.
+    #[default]
+    Always,
+    /// Yes, until most of the free space is promised: what Linux does.
+    WhileSpaceLasts,
+    /// No: `nodelalloc`.
+    Never,
+}
+
+impl Delalloc {
+    /// All of them.
+    pub const ALL: [Delalloc; 3] = [Delalloc::Always, Delalloc::WhileSpaceLasts, Delalloc::Never];
+}
+
+/// Whether a write must allocate at once.
+///
+/// # Locking
+/// Requires: no folio lock; where it depends on the space, the kernel may start writeback here.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `ext4_nonda_switch`.
+pub fn nonda_switch<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> bool {
+    match fs.delalloc {
+        Delalloc::Always => false,
+        Delalloc::WhileSpaceLasts => fs.space().is_nearly_promised(),
+        Delalloc::Never => true,
+    }
+}
 
 /// What a writer has been given to write into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +71,16 @@ pub struct Iomap {
 }
 
 /// Finds the mapping of the first block of `range`; where there is none, reserves space for as much
-/// of `range` as has none and makes it delayed.
+/// of `range` as has none and makes it delayed. In the IM design, if allocation does not wait, it
+/// is allocated instead, as unwritten; in the BH design that is [`crate::da_write::get_block`].
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, or `invalidate_lock`, shared, with the folio lock. Takes:
-/// `i_data_sem`, shared for looking up, exclusive for reserving, and then looks up again.
+/// `i_data_sem`, shared for looking up, exclusive for reserving, and then looks up again; before it
+/// a handle, if it allocates.
 ///
 /// # Errors
-/// [`FsError::NoSpace`].
+/// [`FsError::NoSpace`]; if it allocates, also [`FsError::TooManyExtents`], [`FsError::Journal`].
 pub fn write_begin<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     inode: &Inode,
@@ -57,6 +94,9 @@ pub fn write_begin<D: Device, P: Protocol>(
     let (mapping, cookie) = inode.query(range.start);
     if mapping.status != Status::Hole {
         return Ok(found((mapping, cookie)));
+    }
+    if fs.design() == Design::Im && P::nonda_switch(fs) {
+        return allocate::retry_after_commit(fs, || allocate_unwritten(fs, inode, range.clone()));
     }
     let mut data = inode.lock_data();
     let (mapping, cookie) = inode.query_locked(&data, range.start);
@@ -76,6 +116,36 @@ pub fn write_begin<D: Device, P: Protocol>(
     });
     Ok(Iomap {
         mapping: delayed,
+        cookie: data.cookie(),
+        is_new: true,
+    })
+}
+
+/// IM: allocates the beginning of a range that has been seen to be a hole. What is then not written
+/// stays, unwritten. The handle stops before any folio is locked, or is that of a fault, which has
+/// locked its folio before.
+///
+/// # Source
+/// linux v7.0 fs/iomap and the ext4-on-iomap series: `ext4_iomap_get_blocks`.
+fn allocate_unwritten<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    range: Range<Lblk>,
+) -> Result<Iomap, FsError> {
+    let mut handle = fs.start_handle(allocate::CREDITS)?;
+    let mut data = inode.lock_data();
+    let (mapping, cookie) = inode.query_locked(&data, range.start);
+    let mapping = mapping.clipped(range).unwrap_or(mapping);
+    if mapping.status != Status::Hole {
+        return Ok(Iomap {
+            mapping,
+            cookie,
+            is_new: false,
+        });
+    }
+    let mapping = fill_hole(fs, &mut handle, inode, &mut data, mapping, Kind::Unwritten)?;
+    Ok(Iomap {
+        mapping,
         cookie: data.cookie(),
         is_new: true,
     })

@@ -46,7 +46,8 @@ pub fn iput<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Requires: that nobody else uses the inode, and no handle. Takes: in the BH design a handle, and
-/// folio locks under it; folio locks, waiting for writeback; then a handle, under which `i_data_sem`, the orphan lock and the group lock.
+/// folio locks under it; folio locks, waiting for writeback; then a handle, under which
+/// `i_data_sem`, the orphan lock and the group lock.
 ///
 /// # Crash
 /// One transaction: before it has committed, the inode is on the orphan list, and recovery does the

@@ -26,8 +26,10 @@
 //! mm/memory.c `do_page_mkwrite`; mm/truncate.c `pagecache_isize_extended`; include/linux/pagemap.h
 //! `folio_mkwrite_check_truncate`.
 
+use crate::allocate;
 use crate::cache::FolioGuard;
 use crate::delalloc::Iomap;
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fallocate::checked_end;
@@ -136,7 +138,8 @@ pub fn read_fault<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Takes: `invalidate_lock`, shared, then the folio lock; under it `i_data_sem`, and waits for
-/// writeback, so that pages under I/O stay as they are. No `i_rwsem` and no handle.
+/// writeback, so that pages under I/O stay as they are. No `i_rwsem`. No handle, unless allocation
+/// does not wait: then one under the folio lock in the IM design, and around it in the BH design.
 ///
 /// # Errors
 /// [`FsError::BeyondEnd`] if the whole page lies beyond the end of the file. [`FsError::NoSpace`]:
@@ -147,6 +150,9 @@ pub fn page_mkwrite<D: Device, P: Protocol>(
     lblk: Lblk,
 ) -> Result<(), FsError> {
     let _invalidate = inode.invalidate_lock.read();
+    if fs.design() == Design::Bh && P::nonda_switch(fs) {
+        return allocate::retry_after_commit(fs, || block_page_mkwrite(fs, inode, lblk));
+    }
     with_page(fs, inode, lblk, |guard, inside| {
         let mut at = inside.start;
         while at < inside.end {
@@ -157,11 +163,51 @@ pub fn page_mkwrite<D: Device, P: Protocol>(
             P::page_mkwrite_end(fs, inode, &iomap, at..end);
             at = end;
         }
-        fs.wait_on_writeback(guard.folio());
-        trace::step("make page writable", || args([("", trace::range(&inside))]));
-        guard.make_writable(inside);
+        let_stores_through(fs, guard, inside);
         Ok(())
     })
+}
+
+/// As [`page_mkwrite`], allocating at once, in the BH design.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `ext4_page_mkwrite`, `ext4_block_page_mkwrite`. Starts a handle also
+/// where every block has space already. Raises the size on disk over what it has allocated, as was
+/// proposed in 2025: where allocation has not always been immediate, that size may be the smaller
+/// one, and written blocks would lie beyond it.
+fn block_page_mkwrite<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Inode,
+    lblk: Lblk,
+) -> Result<(), FsError> {
+    let mut handle = fs.start_handle(allocate::CREDITS)?;
+    let mut end = 0;
+    with_page(fs, inode, lblk, |guard, inside| {
+        for block in (inside.start.0..inside.end.0).map(Lblk) {
+            let iomap = P::get_block(fs, &mut handle, inode, block)?;
+            guard.mark_dirty(block);
+            if iomap.is_new {
+                end = Lblk(block.0 + 1).offset();
+            }
+        }
+        let_stores_through(fs, guard, inside);
+        Ok(())
+    })?;
+    if end > inode.disksize.get() {
+        P::update_disksize(fs, &mut handle, inode, end)?;
+    }
+    handle.stop();
+    Ok(())
+}
+
+fn let_stores_through<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    guard: &mut FolioGuard<'_>,
+    inside: Range<Lblk>,
+) {
+    fs.wait_on_writeback(guard.folio());
+    trace::step("make page writable", || args([("", trace::range(&inside))]));
+    guard.make_writable(inside);
 }
 
 /// Locks the page that holds a block and makes it uptodate. `section` is given the blocks of the
@@ -227,7 +273,8 @@ pub fn protect_partial_folio(guard: &mut FolioGuard<'_>) {
 /// its further blocks have no space. Data has been, or will be, written from `to` on.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, no folio lock and no handle. Takes: the folio lock.
+/// Requires: `i_rwsem`, exclusive, no folio lock and, but in the BH design, no handle. Takes: the
+/// folio lock.
 pub fn pagecache_isize_extended(inode: &Inode, from: u64, to: u64) {
     let next = Lblk::round_up(from);
     if to <= next.offset() || inode.cache.folio_range(next).start == next {

@@ -3,6 +3,7 @@
 use crate::allocate;
 use crate::buffer::{Buffer, BufferCache};
 use crate::cache::Folio;
+use crate::delalloc::Delalloc;
 use crate::design::Design;
 use crate::device::Device;
 use crate::direct::DirectIo;
@@ -43,6 +44,7 @@ pub struct Mounted<D: Device, P: Protocol> {
     pub(crate) device: Arc<D>,
     pub(crate) geometry: Geometry,
     pub(crate) design: Design,
+    pub(crate) delalloc: Delalloc,
     pub(crate) background: Background,
     pub(crate) blocks_per_folio: u32,
     pub(crate) journal: Journal<D, P>,

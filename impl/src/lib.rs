@@ -1,4 +1,24 @@
 //! A small real ext4: real locks, real journal, real image.
+//!
+//! # Locking
+//! There are two designs of one core ([`design`]), each with its order of locks and waits. From the
+//! outermost to the innermost ([`lock::class::order`] is the same as data, and tests hold the order
+//! of every explored execution against it):
+//!
+//! | IM | BH |
+//! |---|---|
+//! | directory lock | directory lock |
+//! | `i_rwsem` | `i_rwsem` |
+//! | `i_dio_count` | `i_dio_count` |
+//! | `invalidate_lock` | `invalidate_lock` |
+//! | **folio lock**, ascending | commit |
+//! | **folio writeback** | transaction |
+//! | commit | **folio lock**, ascending |
+//! | transaction | **folio writeback** |
+//! | `i_data_sem` | `i_data_sem` |
+//! | `s_orphan_lock` | `s_orphan_lock` |
+//!
+//! Spinlocks, and the lists of work, come last.
 
 pub mod protocol;
 

@@ -5,6 +5,7 @@
 //! `ext4_orphan_cleanup`.
 
 use crate::buffer::BufferCache;
+use crate::delalloc::Delalloc;
 use crate::design::Design;
 use crate::device::{Device, DeviceError, Durability};
 use crate::disk;
@@ -38,6 +39,8 @@ pub struct MountOptions {
     /// Which design's protocols to run. The format on disk is the same, so it may be another one
     /// than at the last mount.
     pub design: Design,
+    /// Whether allocation waits for writeback.
+    pub delalloc: Delalloc,
     /// Who runs background work.
     pub background: Background,
     /// Blocks in a folio, 1 to 32.
@@ -50,6 +53,7 @@ impl Default for MountOptions {
     fn default() -> MountOptions {
         MountOptions {
             design: Design::default(),
+            delalloc: Delalloc::default(),
             background: Background::Stepped,
             blocks_per_folio: 4,
             journal: JournalOptions::default(),
@@ -115,8 +119,8 @@ pub enum MountError {
     Inode(FsError),
 }
 
-/// What a commit needs of the file system. It knows the file system only once that is there; before,
-/// there is nothing to commit.
+/// What a commit needs of the file system. It knows the file system only once that is there;
+/// before, there is nothing to commit.
 struct Hooks<D: Device, P: Protocol> {
     space: Arc<Space>,
     mounted: LeafMutex<Weak<Mounted<D, P>>>,
@@ -207,6 +211,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             device,
             geometry,
             design: options.design,
+            delalloc: options.delalloc,
             background: options.background,
             blocks_per_folio: options.blocks_per_folio,
             buffers,

@@ -87,8 +87,17 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         writeback::buffer_head::begin_ordered_truncate(fs, handle, inode, size)
     }
 
-    /// Raises the size on disk to `end` bytes, as far as the file reaches: in the IM design after the
-    /// I/O, in the BH design in the handle that allocates.
+    /// BH: before a hole drops folios: writes out what a transaction has ordered of a range.
+    fn write_out_ordered<D: Device>(
+        fs: &Filesystem<D, Self>,
+        inode: &Arc<Inode>,
+        blocks: Range<Lblk>,
+    ) {
+        writeback::buffer_head::write_out_ordered(fs, inode, blocks)
+    }
+
+    /// Raises the size on disk to `end` bytes, as far as the file reaches: in the IM design after
+    /// the I/O, in the BH design in the handle that allocates.
     ///
     /// # Errors
     /// As [`completion::update_disksize`].
@@ -186,6 +195,24 @@ pub trait Protocol: JournalSteps + Sized + Send + Sync + 'static {
         inode: &Inode,
     ) -> Result<(), FsError> {
         orphan::del(fs, handle, inode)
+    }
+
+    /// Whether a write must allocate at once, instead of at writeback.
+    fn nonda_switch<D: Device>(fs: &Filesystem<D, Self>) -> bool {
+        delalloc::nonda_switch(fs)
+    }
+
+    /// BH, where a write allocates at once: maps a block as written, and orders its data.
+    ///
+    /// # Errors
+    /// As [`da_write::get_block`].
+    fn get_block<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        lblk: Lblk,
+    ) -> Result<Iomap, FsError> {
+        da_write::get_block(fs, handle, inode, lblk)
     }
 
     /// Before a buffered write copies: finds what it writes into, and reserves space for it.

@@ -6,6 +6,7 @@
 //! folio, and in that design folio locks come before handles. There are no writable mappings of
 //! folios to protect first.
 
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::{Mapping, Status};
@@ -54,6 +55,9 @@ pub fn punch_hole<D: Device, P: Protocol>(
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);
     if blocks.start >= blocks.end {
         return P::zero_partial_blocks(fs, inode, offset..end);
+    }
+    if fs.design() == Design::Bh {
+        P::write_out_ordered(fs, inode, blocks.clone());
     }
     P::truncate_pagecache_range(fs, inode, blocks.clone());
     let freed = P::zero_partial_blocks(fs, inode, offset..end)

@@ -242,6 +242,17 @@ impl Space {
             .write(|group| group.freed.retain(|block| !blocks.contains(block)));
     }
 
+    /// Whether so much of the free space is promised that it should be given out at once, while it
+    /// is known to be there.
+    ///
+    /// # Source
+    /// linux v7.0 fs/ext4/inode.c `ext4_nonda_switch`, without its watermark: the counters here are
+    /// exact.
+    pub fn is_nearly_promised(&self) -> bool {
+        self.counters
+            .read(|counters| 2 * counters.free < 3 * (counters.dirty + counters.metadata))
+    }
+
     /// Whether blocks are free that only a commit makes available.
     pub fn awaits_commit(&self) -> bool {
         self.group.read(|group| !group.freed.is_empty())

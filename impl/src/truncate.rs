@@ -2,8 +2,8 @@
 //!
 //! # Source
 //! linux v7.0 fs/ext4/inode.c `ext4_setattr`, `ext4_truncate`. In the IM design the zeroed tail is
-//! written before the transaction, as in the ext4-on-iomap series: it has no ordered data. In the BH
-//! design it is zeroed in the cache, and ordered.
+//! written before the transaction, as in the ext4-on-iomap series: it has no ordered data. In the
+//! BH design it is zeroed in the cache, and ordered.
 
 use crate::design::Design;
 use crate::device::Device;
@@ -152,8 +152,8 @@ pub fn free_blocks<D: Device, P: Protocol>(
 /// off the orphan list.
 ///
 /// # Locking
-/// Requires: `i_rwsem`, exclusive, no folio lock and no handle. Takes: `invalidate_lock`, exclusive,
-/// under it folio locks, and then a handle with `i_data_sem`.
+/// Requires: `i_rwsem`, exclusive, no folio lock and no handle. Takes: `invalidate_lock`,
+/// exclusive, under it folio locks, and then a handle with `i_data_sem`.
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].

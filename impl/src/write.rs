@@ -1,5 +1,5 @@
-//! Buffered writing with delayed allocation: what both designs have in common, and IM's way. BH's is
-//! in [`crate::da_write`].
+//! Buffered writing with delayed allocation: what both designs have in common, and IM's way. BH's
+//! is in [`crate::da_write`].
 //!
 //! # Source
 //! linux v7.0 fs/iomap/buffered-io.c `iomap_file_buffered_write`, `iomap_write_iter`,

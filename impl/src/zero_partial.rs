@@ -14,8 +14,8 @@
 //!
 //! The BH design has ordered data instead: the block is zeroed in the cache, and the transaction
 //! that moves the end, or an earlier one, commits only when it is on disk. Recovery of an orphan
-//! leaves the end of its last block as it is, where the kernel zeroes it: whoever moves the end next
-//! does that, in either design.
+//! leaves the end of its last block as it is, where the kernel zeroes it: whoever moves the end
+//! next does that, in either design.
 //!
 //! # Source
 //! linux v7.0 fs/ext4/inode.c `ext4_block_truncate_page`, `ext4_zero_partial_blocks`;
@@ -54,9 +54,9 @@ pub enum End {
 /// writeback takes; in the BH design a handle, and under it the folio lock.
 ///
 /// # Crash
-/// IM: zeroes lie on disk, or in the volatile cache before anything that follows, when this returns.
-/// Where the file is about to shrink, a crash may show them below an end that has not moved. BH: no
-/// later transaction commits before they lie on disk.
+/// IM: zeroes lie on disk, or in the volatile cache before anything that follows, when this
+/// returns. Where the file is about to shrink, a crash may show them below an end that has not
+/// moved. BH: no later transaction commits before they lie on disk.
 ///
 /// # Errors
 /// [`FsError::Device`], [`FsError::Journal`], and what writing the block fails with.
@@ -155,8 +155,8 @@ fn block_zero_range<D: Device, P: Protocol>(
 /// Zeroes those bytes of a range that lie in blocks which the range covers in part, in the cache.
 ///
 /// # Locking
-/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: in the BH design
-/// a handle; one folio lock at a time.
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: in the BH
+/// design a handle; one folio lock at a time.
 ///
 /// # Crash
 /// The bytes are as they were until the blocks have been written, which in the BH design is before

@@ -4,6 +4,7 @@
 //! linux v7.0 fs/ext4/extents.c `ext4_zero_range`. As in [`crate::punch_hole`], partial blocks are
 //! zeroed while no handle is open.
 
+use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fallocate::{SizeMode, alloc_file_blocks, checked_end};
@@ -55,6 +56,9 @@ pub fn zero_range<D: Device, P: Protocol>(
     P::update_disksize_before_punch(fs, inode, end)?;
     let whole = Lblk::round_up(offset)..Lblk::containing(end);
     if whole.start < whole.end {
+        if fs.design() == Design::Bh {
+            P::write_out_ordered(fs, inode, whole.clone());
+        }
         P::truncate_pagecache_range(fs, inode, whole.clone());
         allocate::retry_after_commit(fs, || convert_to_unwritten(fs, inode, whole.clone()))?;
     }

@@ -14,12 +14,16 @@
 //! - [`readable`]: states for people.
 //! - [`check`](mod@check): running the checker, and the shortest counterexample.
 //! - [`writeback_truncate`]: writeback against truncate, through crash and recovery.
+//! - [`short_write_punch`]: a short write against a fault.
+//! - [`dio_extension`]: direct writes that extend a file.
 //! - [`lock_order`]: what is taken and waited for under what.
 //! - [`journal`]: commit, checkpoint, revoke, and recovery with power cuts inside it.
+//! - [`specs`]: the models by name.
 //!
 //! A new race is one more module beside `writeback_truncate`. It adds its rules to
 //! [`Rule`](rule::Rule) and its step names to [`Step`](step::Step), reuses the invariants that
-//! its state has the parts for, and implements [`Specification`](check::Specification).
+//! its state has the parts for, implements [`Specification`](check::Specification), and is listed
+//! in [`specs::SPECS`].
 
 pub mod file;
 pub mod step;
@@ -34,6 +38,12 @@ pub mod check;
 
 pub mod writeback_truncate;
 
+pub mod short_write_punch;
+
+pub mod dio_extension;
+
 pub mod journal;
 
 pub mod lock_order;
+
+pub mod specs;

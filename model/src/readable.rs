@@ -4,6 +4,7 @@
 //! the disk), each column one block, so that a column shows a block from the user's side down to
 //! the medium. A cell's colour says in what condition it is, its text says what it holds.
 
+use crate::file::{Content, Extent, Folio};
 use std::fmt::{self, Write};
 
 /// A state that can be shown.
@@ -86,6 +87,41 @@ impl Cell {
             text: text.to_string(),
             shade,
         }
+    }
+}
+
+impl Cell {
+    /// A folio.
+    pub fn of_folio(folio: &Folio) -> Self {
+        let shade = match folio {
+            Folio::Absent => Shade::Empty,
+            Folio::Present {
+                writeback: true, ..
+            } => Shade::Moving,
+            Folio::Present { dirty: true, .. } => Shade::Dirty,
+            Folio::Present { .. } => Shade::Settled,
+        };
+        Self::new(folio, shade)
+    }
+
+    /// What a block is mapped to.
+    pub fn of_extent(extent: &Extent) -> Self {
+        let shade = match extent {
+            Extent::Hole => Shade::Empty,
+            Extent::Delayed => Shade::Pending,
+            Extent::Unwritten(_) => Shade::Moving,
+            Extent::Written(_) => Shade::Settled,
+        };
+        Self::new(extent, shade)
+    }
+
+    /// What a block of the disk holds.
+    pub fn of_content(content: &Content) -> Self {
+        let shade = match content {
+            Content::Garbage => Shade::Foreign,
+            Content::Data(_) => Shade::Settled,
+        };
+        Self::new(content, shade)
     }
 }
 

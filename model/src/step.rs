@@ -197,6 +197,22 @@ steps! {
     TruncateFailedWrite "truncate failed write" ["truncate failed write", "remove extents"],
     /// A call that promised durability returns.
     Acknowledge "return from O_SYNC write" [],
+    /// Let go of a map that is out of date, and of the folio lock.
+    DropMap "find map stale" [],
+    /// Copy less than a write wants of a block.
+    ShortCopy "write, short" ["write"],
+    /// Copy nothing of what a write wants of a block.
+    FailCopy "write, nothing copied" [],
+    /// Go on without releasing the folio lock.
+    KeepFolio "keep folio locked" [],
+    /// Look whether a folio is dirty.
+    ScanFolio "scan folio" [],
+    /// Remove a delayed block and release its reservation.
+    PunchDelayed "punch delayed blocks" ["punch delayed blocks"],
+    /// Store to a mapped page.
+    Store "store" ["make page writable", "store"],
+    /// Take a clean folio out of the page cache.
+    ReclaimFolio "reclaim folio" ["reclaim folio"],
     /// Take a lock exclusively.
     Lock "lock" [],
     /// Take a lock shared.

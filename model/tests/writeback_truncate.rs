@@ -347,9 +347,9 @@ fn states_and_actions_print_on_one_line() {
     let last = found.states.last().expect("a path has states").to_string();
     assert_eq!(
         last,
-        "On [w0 w1 u2] size 1/1 reserved 0 quota 3+0 seq 3 | folios [1 1w 1d] 1.1>1 Converted \
-         | writeback 1 Submitted map 0:[u0 u1 u2]@1 | truncate 3 \
-         | disk [w0 w1 u2] size 1 medium [0.1 1.1 ? ? ? ?]"
+        "power On | mapping [w0 w1 u2] | size 1/1 | reserved 0 | quota 3+0 | seq 3 \
+         | folios [1 1w 1d] | io 1.1>1 Converted | writeback 1 Submitted map 0:[u0 u1 u2]@1 \
+         | truncate 3 | disk [w0 w1 u2] size 1 | medium [0.1 1.1 ? ? ? ?]"
     );
     assert_eq!(found.actions[0].to_string(), "writeback: lock folio 0");
 }

@@ -3,6 +3,7 @@
 use crate::differential::Judge;
 use crate::exit::Failure;
 use crate::gate::Profile;
+use crate::model::args::ModelCommand;
 use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -271,27 +272,6 @@ pub enum Shape {
 
 /// The name of [`Shape::Image`].
 const IMG: &str = "img";
-
-/// The commands of `model`.
-#[derive(Debug, Subcommand)]
-pub enum ModelCommand {
-    /// Search every state of a model.
-    Check(ModelArgs),
-}
-
-/// The arguments of `model check`.
-#[derive(Args, Debug)]
-pub struct ModelArgs {
-    /// The model; `cutpoint list` lists them.
-    #[arg(value_name = "SPEC")]
-    pub spec: String,
-    /// Switch a rule of the protocol off; may be given again.
-    #[arg(long, value_name = "RULE")]
-    pub without: Vec<String>,
-    /// Write the result as one JSON object; `-` prints it instead of the text.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-}
 
 impl CheckArgs {
     /// What is asked for.

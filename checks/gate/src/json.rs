@@ -160,6 +160,8 @@ pub struct ModelJson {
     pub spec: String,
     /// The rules that were switched off.
     pub without: Vec<String>,
+    /// The configuration: "default" or "wide".
+    pub size: String,
     /// "Holds", "Vacuous" or "Violated".
     pub verdict: String,
     /// The violated invariant.

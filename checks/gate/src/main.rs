@@ -30,8 +30,9 @@ mod spinner;
 mod suite;
 mod workspace;
 
-use args::{Cli, Command, ModelCommand};
+use args::{Cli, Command};
 use exit::{Exit, Failure};
+use model::args::ModelCommand;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -66,5 +67,6 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Show(args) => show::run(&args),
         Command::Minimise(args) => minimise::run(&args),
         Command::Model(ModelCommand::Check(args)) => model::run(&args),
+        Command::Model(ModelCommand::Explore(args)) => model::explore(&args),
     }
 }

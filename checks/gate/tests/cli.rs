@@ -180,7 +180,15 @@ fn the_list_is_json_on_request() {
     };
     assert!(names("scenarios").contains(&"writeback_vs_truncate".into()));
     assert!(names("variants").contains(&"disksize_before_io".into()));
-    assert_eq!(names("models"), ["writeback_truncate"]);
+    let models = [
+        "writeback_truncate",
+        "short_write_punch",
+        "dio_extension",
+        "journal",
+        "lock_order",
+        "lock_order_bh",
+    ];
+    assert_eq!(names("models"), models);
     let (code, text, _) = cutpoint(&["list"]);
     assert!(code == 0 && text.contains("wb_lookup_unlocked") && !text.contains('\u{1b}'));
 }

@@ -25,6 +25,9 @@ pub struct Catalogue {
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     design: String,
+    /// The other designs that it can be run in, without variants.
+    #[serde(default)]
+    also: Vec<String>,
     /// What happens in it.
     pub about: String,
     /// Named states that the correct protocol must reach.
@@ -50,9 +53,15 @@ pub struct Variant {
 }
 
 impl Scenario {
-    /// The design that it is written for.
+    /// The design that it is written for, and that its variants and what it reaches are of.
     pub fn design(&self) -> Design {
         self.design.parse().expect("the manifest is tested")
+    }
+
+    /// Whether it can be run in a design.
+    pub fn runs_in(&self, design: Design) -> bool {
+        let mut also = self.also.iter();
+        design == self.design() || also.any(|name| name == design.name())
     }
 }
 
@@ -106,7 +115,8 @@ mod tests {
     fn every_row_names_what_exists() {
         let catalogue = Catalogue::get();
         for scenario in catalogue.scenarios.values() {
-            assert!(scenario.design.parse::<Design>().is_ok());
+            let mut designs = scenario.also.iter().chain([&scenario.design]);
+            assert!(designs.all(|name| name.parse::<Design>().is_ok()));
             assert!(
                 !scenario.reaches.is_empty(),
                 "a scenario must show that it reaches something"

@@ -12,7 +12,7 @@ use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
 use crate::report::{External, Part, Progress, Report, Verdict};
-use crate::request::{Design, Engine, Granularity, Request, RequestError};
+use crate::request::{Engine, Granularity, Request, RequestError};
 use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
 use crate::{on_loom, on_shuttle, on_std};
@@ -88,14 +88,17 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
         catalogue.variant(&request.scenario, variant)?;
     }
     let unsupported = |text: String| Err(RequestError::Unsupported(text));
-    if request.design != scenario.design() {
+    if !scenario.runs_in(request.design) {
         let (name, design) = (&request.scenario, scenario.design());
         return unsupported(format!(
             "scenario '{name}' is for the {design} design; use --design {design}"
         ));
     }
-    if request.design == Design::Bh {
-        return unsupported("the bh design is not built; use --design im".into());
+    if request.design != scenario.design() && request.variant.is_some() {
+        let (name, design) = (&request.scenario, scenario.design());
+        return unsupported(format!(
+            "the variants of scenario '{name}' are of the {design} design; use --design {design}"
+        ));
     }
     let has_variants = request.engine != Engine::Loom || cfg!(feature = "loom-variants");
     if request.variant.is_some() && !has_variants {
@@ -216,7 +219,8 @@ impl Session {
             self.observe(request, execution)
         };
         if request.engine == Engine::Loom {
-            let body = on_loom::runtime::body(scenario, variant).ok_or_else(unknown)?;
+            let body =
+                on_loom::runtime::body(scenario, variant, request.design).ok_or_else(unknown)?;
             let preemptions = request.preemptions.or(Some(LOOM_PREEMPTIONS));
             return Ok(explore::loom::explore(
                 preemptions,
@@ -225,7 +229,8 @@ impl Session {
                 &mut observe,
             ));
         }
-        let body = on_shuttle::runtime::body(scenario, variant).ok_or_else(unknown)?;
+        let body =
+            on_shuttle::runtime::body(scenario, variant, request.design).ok_or_else(unknown)?;
         if let (Engine::Dpor, Some(most)) = (request.engine, request.preemptions) {
             let bounds = Bounds::preemptions(u32::try_from(most).unwrap_or(u32::MAX));
             let bounded = explore::bounded::explore(bounds, &options, body, &mut observe);
@@ -256,7 +261,8 @@ impl Session {
         resume: Option<&Resume>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Explored, RequestError> {
-        let body = on_shuttle::runtime::body(&request.scenario, request.variant.as_deref());
+        let (scenario, variant) = (request.scenario.as_str(), request.variant.as_deref());
+        let body = on_shuttle::runtime::body(scenario, variant, request.design);
         let body = body.ok_or_else(|| RequestError::UnknownScenario {
             name: request.scenario.clone(),
         })?;

@@ -95,7 +95,8 @@ impl<'a> Attempter<'a> {
         let unknown = || RequestError::UnknownScenario {
             name: request.scenario.clone(),
         };
-        let body = on_shuttle::runtime::body(&request.scenario, request.variant.as_deref());
+        let (scenario, variant) = (request.scenario.as_str(), request.variant.as_deref());
+        let body = on_shuttle::runtime::body(scenario, variant, request.design);
         Ok(Attempter {
             request,
             original,

@@ -23,8 +23,8 @@ pub fn replay(trace: &Trace, variant: Option<Option<&str>>) -> Result<Replayed, 
     let unknown = || RequestError::UnknownScenario {
         name: trace.scenario.clone(),
     };
-    let body = on_shuttle::runtime::body(&trace.scenario, request.variant.as_deref())
-        .ok_or_else(unknown)?;
+    let (scenario, variant) = (trace.scenario.as_str(), request.variant.as_deref());
+    let body = on_shuttle::runtime::body(scenario, variant, request.design).ok_or_else(unknown)?;
     let mut session = Session::new(&request)?;
     let mut observe = |execution: &Execution<'_>| session.observe(&request, execution);
     let options = options(&request);

@@ -1,11 +1,13 @@
 //! What the explorers run: a scenario's body under a variant's protocol. Compiled once for each
 //! controlled runtime.
 
+use super::extfs::design::Design;
 use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
 use super::variants::with_protocol;
 use crate::contract::Contract;
 use crate::record::BaseImage;
+use crate::request;
 use std::sync::Arc;
 
 /// One execution of a scenario.
@@ -40,24 +42,29 @@ macro_rules! with_scenario {
 
 /// The bodies of scenarios, each under the correct protocol and its own variants.
 macro_rules! body_of {
-    ($name:expr, $variant:expr; $($scenario:ident,)*) => {
+    ($name:expr, $variant:expr, $design:expr; $($scenario:ident,)*) => {
         match $name {
             $(stringify!($scenario) => {
                 let base = scenarios::$scenario::base();
                 let run = with_protocol!($scenario, $variant, P => {
-                    scenarios::$scenario::run::<P> as fn(&Arc<_>)
+                    scenarios::$scenario::run::<P> as fn(&Arc<_>, Design)
                 })?;
-                Some(Box::new(move || run(&base)))
+                let design = $design;
+                Some(Box::new(move || run(&base, design)))
             })*
             _ => None,
         }
     };
 }
 
-/// The body of a scenario under a variant, or under the correct protocol. `None` if there is no
-/// such scenario or variant.
-pub fn body(scenario: &str, variant: Option<&str>) -> Option<Body> {
-    body_of!(scenario, variant;
+/// The body of a scenario under a variant, or under the correct protocol, in a design. `None` if
+/// there is no such scenario or variant.
+pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> Option<Body> {
+    let design = match design {
+        request::Design::Im => Design::Im,
+        request::Design::Bh => Design::Bh,
+    };
+    body_of!(scenario, variant, design;
         dio_extend_vs_delalloc_writeback,
         direct_write_pair,
         direct_write_vs_read,

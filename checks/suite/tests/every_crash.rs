@@ -18,6 +18,7 @@ use crash_history::run::{SHORT_LOG, Setting, Start, Summary, check_seeds};
 use crash_history::seeded;
 use cutpoint::crash::Tear;
 use cutpoint_suite::on_std::variants;
+use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::protocol::{Correct, Protocol};
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 /// Plays one history and judges its power cuts: what a printed test calls.
 fn replay(
-    design: Design,
+    (design, delalloc): (Design, Delalloc),
     blocks_per_folio: u32,
     log_blocks_max: Option<u32>,
     tear: Tear,
@@ -37,6 +38,7 @@ fn replay(
 ) {
     let setting = Setting {
         design,
+        delalloc,
         blocks_per_folio,
         log_blocks_max,
         tear,
@@ -141,7 +143,7 @@ fn an_overwrite_in_place_is_durable_after_fsync() {
         fsync,
     ];
     for design in Design::ALL {
-        replay(design, 1, None, Tear::Block, &ops);
+        replay((design, Delalloc::Always), 1, None, Tear::Block, &ops);
     }
 }
 
@@ -164,7 +166,13 @@ fn a_hole_that_reaches_beyond_the_end_takes_the_last_block() {
         },
     ];
     for design in Design::ALL {
-        replay(design, 1, Some(SHORT_LOG), Tear::Block, &ops);
+        replay(
+            (design, Delalloc::Always),
+            1,
+            Some(SHORT_LOG),
+            Tear::Block,
+            &ops,
+        );
     }
 }
 
@@ -175,6 +183,7 @@ fn a_hole_that_reaches_beyond_the_end_takes_the_last_block() {
 fn limit_a_torn_superblock_does_not_mount() {
     let setting = Setting {
         design: Design::Im,
+        delalloc: Delalloc::Always,
         blocks_per_folio: 1,
         log_blocks_max: None,
         tear: Tear::Sector,
@@ -187,9 +196,11 @@ fn limit_a_torn_superblock_does_not_mount() {
 /// What the history shows under a protocol with a seeded bug. Under the correct one it shows
 /// nothing.
 fn shows<P: Protocol>(design: Design, ops: &[Op], log_blocks_max: Option<u32>) -> String {
-    replay(design, 1, log_blocks_max, Tear::Block, ops);
+    let delalloc = Delalloc::Always;
+    replay((design, delalloc), 1, log_blocks_max, Tear::Block, ops);
     let setting = Setting {
         design,
+        delalloc,
         blocks_per_folio: 1,
         log_blocks_max,
         tear: Tear::Block,

@@ -18,9 +18,9 @@ fn unknown_names_are_refused() {
 #[test]
 fn what_an_engine_can_not_do_is_refused() {
     let mut request = Request::new("writeback_vs_truncate", None);
-    request.design = Design::Bh;
+    (request.design, request.variant) = (Design::Bh, Some("wb_lookup_unlocked".into()));
     assert!(refusal(&request).contains("--design im"));
-    request.design = Design::Im;
+    (request.design, request.variant) = (Design::Im, None);
     request.engine = Engine::Random;
     request.preemptions = Some(2);
     assert!(refusal(&request).contains("--preemptions"));

@@ -7,6 +7,7 @@
 mod history;
 
 use cutpoint_event::log;
+use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
@@ -49,7 +50,7 @@ fn base(free_blocks: u64) -> Arc<Image> {
 /// Plays a history and judges what is left.
 fn check(
     base: &Arc<Image>,
-    designs: Designs,
+    (designs, delalloc): Way,
     blocks_per_folio: u32,
     ops: &[Op],
     e2fsck: &E2fsck,
@@ -57,6 +58,7 @@ fn check(
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
         design: designs.first(),
+        delalloc,
         blocks_per_folio,
         ..MountOptions::default()
     };
@@ -98,22 +100,38 @@ impl Designs {
     }
 }
 
+/// How a history is played.
+type Way = (Designs, Delalloc);
+
 /// A history as the source of a test that plays it.
-fn as_test(designs: Designs, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) -> String {
+fn as_test(
+    (designs, delalloc): Way,
+    blocks_per_folio: u32,
+    free_blocks: u64,
+    ops: &[Op],
+) -> String {
     let lines: String = ops
         .iter()
         .map(|op| format!("        Op::{op:?},\n"))
         .collect();
     format!(
-        "#[test]\nfn a_history_that_failed() {{\n    replay(Designs::{designs:?}, {blocks_per_folio}, \
+        "#[test]\nfn a_history_that_failed() {{\n    replay((Designs::{designs:?}, \
+         Delalloc::{delalloc:?}), {blocks_per_folio}, \
          {free_blocks}, &[\n{lines}    ]);\n}}\n"
     )
 }
 
 /// Plays one history: what a printed test calls.
-fn replay(designs: Designs, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
+fn replay((designs, delalloc): Way, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
     let e2fsck = E2fsck::find();
-    check(&base(free_blocks), designs, blocks_per_folio, ops, &e2fsck).unwrap();
+    check(
+        &base(free_blocks),
+        (designs, delalloc),
+        blocks_per_folio,
+        ops,
+        &e2fsck,
+    )
+    .unwrap();
 }
 
 /// e2fsck as a judge of unmounted images, or that there is none.
@@ -216,16 +234,18 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A history, with the designs, the size of folios and of the image that it is played with. Files exist from
-/// the start, so that not every history begins with failures.
-fn history() -> impl Strategy<Value = (Designs, u32, usize, Vec<Op>)> {
+/// A history, with how it is played: the designs and the allocation, the size of folios and of the
+/// image that it is played with. Files exist from the start, so that not every history begins with
+/// failures.
+fn history() -> impl Strategy<Value = (Way, u32, usize, Vec<Op>)> {
     let designs = proptest::sample::select(&Designs::ALL[..]);
+    let delalloc = proptest::sample::select(&Delalloc::ALL[..]);
     let folio = proptest::sample::select(&BLOCKS_PER_FOLIO[..]);
     let ops = proptest::collection::vec(operation(), 20..40).prop_map(|ops| {
         let create = (0..2).map(|file| Op::Create { file });
         create.chain(ops).collect()
     });
-    (designs, folio, 0..FREE_BLOCKS.len(), ops)
+    ((designs, delalloc), folio, 0..FREE_BLOCKS.len(), ops)
 }
 
 #[test]
@@ -241,8 +261,8 @@ fn every_history_leaves_what_byte_arrays_would_hold() {
     let e2fsck = E2fsck::find();
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&history(), |(designs, folio, free, ops)| {
-        check(&bases[free], designs, folio, &ops, &e2fsck).map_err(TestCaseError::fail)
+    let outcome = runner.run(&history(), |(way, folio, free, ops)| {
+        check(&bases[free], way, folio, &ops, &e2fsck).map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) if e2fsck.program.is_some() => {
@@ -252,10 +272,10 @@ fn every_history_leaves_what_byte_arrays_would_hold() {
             );
         }
         Ok(()) => println!("{cases} histories; e2fsck: NotMeasured, it is not installed"),
-        Err(TestError::Fail(why, (designs, folio, free, ops))) => {
-            let fails = |ops: &[Op]| check(&bases[free], designs, folio, ops, &e2fsck).is_err();
+        Err(TestError::Fail(why, (way, folio, free, ops))) => {
+            let fails = |ops: &[Op]| check(&bases[free], way, folio, ops, &e2fsck).is_err();
             let ops = without_needless(ops, fails);
-            let test = as_test(designs, folio, FREE_BLOCKS[free], &ops);
+            let test = as_test(way, folio, FREE_BLOCKS[free], &ops);
             panic!("{why}\n{test}")
         }
         Err(error) => panic!("{error}"),
@@ -285,7 +305,7 @@ fn leaves_of_extent_trees_do_not_take_what_was_promised_to_data() {
         write(2, 2_048, 3_073),
     ]);
     for designs in Designs::ALL {
-        replay(designs, 1, 24, &ops);
+        replay((designs, Delalloc::Always), 1, 24, &ops);
     }
 }
 
@@ -309,7 +329,7 @@ fn truncating_into_a_hole_that_was_read_makes_nothing_dirty() {
         Op::Fsync { file: 0 },
     ];
     for designs in Designs::ALL {
-        replay(designs, 2, 64, &ops);
+        replay((designs, Delalloc::Always), 2, 64, &ops);
     }
 }
 
@@ -323,6 +343,6 @@ fn writing_nothing_changes_nothing() {
     };
     for designs in Designs::ALL {
         let ops = [Op::Create { file: 0 }, nothing.clone(), Op::Remount];
-        replay(designs, 1, 64, &ops);
+        replay((designs, Delalloc::Always), 1, 64, &ops);
     }
 }

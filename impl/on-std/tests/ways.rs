@@ -11,6 +11,7 @@ mod access;
 use access::op::Fault;
 use access::{Op, Player};
 use cutpoint_event::log;
+use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
@@ -51,13 +52,14 @@ fn base(free_blocks: u64) -> Arc<Image> {
 /// Plays a history and judges what is left.
 fn check<P: Protocol>(
     base: &Arc<Image>,
-    design: Design,
+    (design, delalloc): Way,
     blocks_per_folio: u32,
     ops: &[Op],
 ) -> Result<Image, String> {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
         design,
+        delalloc,
         blocks_per_folio,
         ..MountOptions::default()
     };
@@ -78,9 +80,9 @@ fn check<P: Protocol>(
     }
 }
 
-/// Plays one history in one design.
-fn replay(design: Design, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
-    check::<Correct>(&base(free_blocks), design, blocks_per_folio, ops).unwrap();
+/// Plays one history in one way.
+fn replay(way: Way, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
+    check::<Correct>(&base(free_blocks), way, blocks_per_folio, ops).unwrap();
 }
 
 /// What e2fsck finds on an unmounted image; nothing where it is not installed.
@@ -139,12 +141,16 @@ fn operation() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A history, with the design, the size of folios and the image that it is played with.
-fn history() -> impl Strategy<Value = (Design, u32, usize, Vec<Op>)> {
+/// How a history is played.
+type Way = (Design, Delalloc);
+
+/// A history, with how it is played, the size of folios and the image that it is played with.
+fn history() -> impl Strategy<Value = (Way, u32, usize, Vec<Op>)> {
     let design = proptest::sample::select(&Design::ALL[..]);
+    let delalloc = proptest::sample::select(&Delalloc::ALL[..]);
     let folio = proptest::sample::select(&BLOCKS_PER_FOLIO[..]);
     let ops = proptest::collection::vec(operation(), 20..40);
-    (design, folio, 0..FREE_BLOCKS.len(), ops)
+    ((design, delalloc), folio, 0..FREE_BLOCKS.len(), ops)
 }
 
 #[test]
@@ -159,17 +165,18 @@ fn every_way_to_the_bytes_leads_to_the_same_bytes() {
     let bases = FREE_BLOCKS.map(base);
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&history(), |(design, folio, free, ops)| {
-        check::<Correct>(&bases[free], design, folio, &ops)
+    let outcome = runner.run(&history(), |(way, folio, free, ops)| {
+        check::<Correct>(&bases[free], way, folio, &ops)
             .and_then(|image| e2fsck(&image))
             .map_err(TestCaseError::fail)
     });
     match outcome {
         Ok(()) => {}
-        Err(TestError::Fail(why, (design, folio, free, ops))) => {
+        Err(TestError::Fail(why, ((design, delalloc), folio, free, ops))) => {
             let ops: String = ops.iter().map(|op| format!("    Op::{op:?},\n")).collect();
             let free = FREE_BLOCKS[free];
-            panic!("{why}\nreplay(Design::{design:?}, {folio}, {free}, &[\n{ops}]);")
+            let way = format!("(Design::{design:?}, Delalloc::{delalloc:?})");
+            panic!("{why}\nreplay({way}, {folio}, {free}, &[\n{ops}]);")
         }
         Err(error) => panic!("{error}"),
     }
@@ -182,8 +189,8 @@ fn caught_after<P: Protocol>(histories: u32) -> Option<u32> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     (1..=histories).find(|_| {
-        let (design, folio, free, ops) = history().new_tree(&mut runner).unwrap().current();
-        let play = || check::<P>(&bases[free], design, folio, &ops);
+        let (way, folio, free, ops) = history().new_tree(&mut runner).unwrap().current();
+        let play = || check::<P>(&bases[free], way, folio, &ops);
         let outcome = catch_unwind(AssertUnwindSafe(play));
         if outcome.is_err() {
             // What the unwound history has recorded.
@@ -198,7 +205,7 @@ fn caught_after<P: Protocol>(histories: u32) -> Option<u32> {
 fn histories_catch_a_step_that_is_left_out() {
     let mut missed = Vec::new();
     for (name, caught_after) in access::seeded::all() {
-        match caught_after(1_000) {
+        match caught_after(5_000) {
             Some(histories) => println!("{name}: caught by history {histories}"),
             None => missed.push(name),
         }
@@ -227,7 +234,7 @@ fn an_unaligned_write_keeps_what_is_in_flight_around_it() {
         },
     ];
     for design in Design::ALL {
-        replay(design, 1, 128, &ops);
+        replay((design, Delalloc::Always), 1, 128, &ops);
     }
 }
 
@@ -250,6 +257,6 @@ fn a_store_beyond_the_end_over_a_hole_never_becomes_content() {
         },
     ];
     for design in Design::ALL {
-        replay(design, 2, 128, &ops);
+        replay((design, Delalloc::Always), 2, 128, &ops);
     }
 }

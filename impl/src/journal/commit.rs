@@ -46,8 +46,8 @@ use std::ops::Range;
 /// Called by whoever commits, holding the commit mutex and none of the file system's locks. An
 /// implementation must not wait for a handle to be started: that may wait for this very commit.
 pub trait CommitHooks: Send + Sync + 'static {
-    /// Starts to write those of an inode's bytes in a range that are dirty and mapped. Where no data
-    /// is ordered, as where it is always written to unwritten blocks first, nobody calls this.
+    /// Starts to write those of an inode's bytes in a range that are dirty and mapped. Where no
+    /// data is ordered, as where it is always written to unwritten blocks first, nobody calls this.
     ///
     /// # Errors
     /// [`DeviceError`] if the transaction must not commit.

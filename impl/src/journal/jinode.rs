@@ -78,6 +78,14 @@ impl JournalInode {
             .read(|state| state.transaction.is_some_and(|of| tid.is_after(of)))
     }
 
+    /// Whether a transaction has the inode.
+    ///
+    /// # Locking
+    /// Takes: `j_list_lock`. The answer no stays true while nobody can order more data.
+    pub fn is_ordered(&self) -> bool {
+        self.state.read(|state| state.transaction.is_some())
+    }
+
     /// What is known, for invariants and tests: not an operation.
     pub fn peek(&self) -> State {
         self.state.peek(State::clone)

@@ -3,8 +3,10 @@
 
 mod direct;
 mod mapped;
+mod ordered;
 mod short_copy;
 
+use crate::design::Design;
 use crate::device::memory::{Image, MemoryDevice};
 use crate::device::{Device, DeviceError, Durability, Ticket};
 use crate::fs::Filesystem;
@@ -79,23 +81,33 @@ struct Fixture {
     inode: Arc<Inode>,
 }
 
+/// An empty file system whose free blocks hold what an earlier owner left.
+fn formatted() -> Arc<Image> {
+    let options = MkfsOptions {
+        blocks: MkfsOptions::blocks_for(64, 16, 1024),
+        ..MkfsOptions::default()
+    };
+    let mut image = Image::zeroed(options.blocks);
+    for block in 0..options.blocks {
+        image.set(Pblk(block), &[0xee; BLOCK_SIZE]).expect("inside");
+    }
+    let device = MemoryDevice::with_base(Arc::new(image));
+    mkfs(&device, &options).expect("mkfs works in memory");
+    Arc::new(device.snapshot())
+}
+
 impl Fixture {
     fn new(blocks_per_folio: u32) -> Fixture {
-        let options = MkfsOptions {
-            blocks: MkfsOptions::blocks_for(64, 16, 1024),
-            ..MkfsOptions::default()
-        };
-        let mut image = Image::zeroed(options.blocks);
-        for block in 0..options.blocks {
-            image.set(Pblk(block), &[0xee; BLOCK_SIZE]).expect("inside");
-        }
-        let memory = MemoryDevice::with_base(Arc::new(image));
-        mkfs(&memory, &options).expect("mkfs works in memory");
+        Fixture::in_design(Design::Im, blocks_per_folio)
+    }
+
+    fn in_design(design: Design, blocks_per_folio: u32) -> Fixture {
         let device = Arc::new(FaultyDevice {
-            memory,
+            memory: MemoryDevice::with_base(formatted()),
             is_failing: LeafMutex::new(false),
         });
         let mount = MountOptions {
+            design,
             blocks_per_folio,
             ..MountOptions::default()
         };

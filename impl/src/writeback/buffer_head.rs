@@ -17,9 +17,13 @@
 //! linux v7.0 fs/ext4/inode.c `ext4_do_writepages`, `mpage_prepare_extent_to_map`,
 //! `mpage_map_one_extent`, `mpage_map_and_submit_extent`, `mpage_submit_folio`,
 //! `ext4_normal_submit_inode_data_buffers`; fs/ext4/page-io.c `ext4_bio_write_folio`. It is the
-//! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a crash
-//! may show zeroes below a size that has committed. Departures: the first pass goes on past folios
-//! that need blocks; what can not be allocated stays dirty, where the kernel gives the data up.
+//! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a
+//! crash may show zeroes below a size that has committed. Departures: the first pass goes on past
+//! folios that need blocks; what can not be allocated stays dirty, where the kernel gives the data
+//! up; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
+//! first, and relies on comparing with `i_size`. But between the two a truncate may take the blocks
+//! away and a write make new ones delayed, so that the size reaches over blocks that are not there,
+//! and a crash shows zeroes (I23). The explorer found that here.
 
 use super::{Gather, create_blocks, dirty_range};
 use crate::allocate::{self, Kind};
@@ -111,9 +115,9 @@ pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
     }
 }
 
-/// Before a truncate to `size` bytes drops folios: writes out, as far as it is mapped, data that the
-/// committing transaction has ordered. Dropped, it could not be written, and the transaction would
-/// commit blocks without their data.
+/// Before a truncate to `size` bytes drops folios: writes out, as far as it is mapped, data that
+/// the committing transaction has ordered. Dropped, it could not be written, and the transaction
+/// would commit blocks without their data.
 ///
 /// That the question is asked inside a handle is what makes the answer last. The kernel asks before
 /// its handle, and its comment says that one should ask after; in between, the transaction that was
@@ -131,6 +135,29 @@ pub fn begin_ordered_truncate<D: Device, P: Protocol>(
     if inode.jinode.is_committing_before(handle.tid()) {
         trace::step("write out ordered data", || args([("from", size.into())]));
         let blocks = Lblk::containing(size)..Lblk(u32::MAX);
+        write_mapped(fs, inode, blocks, true, Unmapped::LeaveBlocks);
+    }
+}
+
+/// Before a hole drops folios: writes out, as far as it is mapped, data in a range of blocks that a
+/// transaction has ordered, be it the committing one or the running one. The blocks go in a later
+/// transaction, so until that commits they are the file's.
+///
+/// # Locking
+/// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, so that nothing becomes dirty again.
+/// Takes: folio locks, one at a time.
+///
+/// # Source
+/// linux until v6.14 fs/ext4/inode.c `ext4_punch_hole`, which writes all dirty data out.
+pub fn write_out_ordered<D: Device, P: Protocol>(
+    fs: &Filesystem<D, P>,
+    inode: &Arc<Inode>,
+    blocks: Range<Lblk>,
+) {
+    if inode.jinode.is_ordered() {
+        trace::step("write out ordered data", || {
+            args([("", trace::range(&blocks))])
+        });
         write_mapped(fs, inode, blocks, true, Unmapped::LeaveBlocks);
     }
 }
@@ -303,11 +330,11 @@ fn round<D: Device, P: Protocol>(
             end = end.max(submit_folio(&mut gather, folio, guard));
         }
     }
-    drop(batch);
     gather.submit();
     if end > inode.disksize.get() {
         P::update_disksize(fs, &mut handle, inode, end)?;
     }
+    drop(batch);
     handle.stop();
     mapped.map(|()| next.unwrap_or(range.end))
 }
@@ -405,9 +432,15 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
 
 /// Marks unwritten blocks written, before their data is.
 ///
+/// # Locking
+/// Requires: `i_data_sem`, which `data` is, and a handle.
+///
+/// # Crash
+/// The data must be ordered in the same handle.
+///
 /// # Source
 /// linux v7.0 fs/ext4/extents.c `ext4_ext_convert_to_initialized`.
-fn convert_to_initialized<D: Device, P: Protocol>(
+pub(crate) fn convert_to_initialized<D: Device, P: Protocol>(
     fs: &Filesystem<D, P>,
     handle: &mut Handle<'_>,
     inode: &Inode,

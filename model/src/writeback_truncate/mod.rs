@@ -241,6 +241,10 @@ impl Model for WritebackTruncate {
     fn properties(&self) -> Vec<Property<Self>> {
         properties::properties(&self.config)
     }
+
+    fn as_svg(&self, path: stateright::Path<State, Action>) -> Option<String> {
+        Some(crate::readable::drawing(path.last_state()))
+    }
 }
 
 impl Specification for WritebackTruncate {

@@ -85,7 +85,7 @@ rules! {
     /// fs/ext4/inode.c `ext4_setattr`: `ext4_orphan_add` before the sizes, in one handle.
     OrphanBeforeSizes,
     /// The orphan record stays until the extents are removed. Without the rule the end of a
-    /// truncate has the gap that its beginning has without [`Rule::OrphanBeforeSizes`].
+    /// truncate has the gap that its beginning has without [`Self::OrphanBeforeSizes`].
     ///
     /// # Source
     ///

@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::file::{Content, Disk, Extent, Folio, Inode, Ioend, Lblk, Metadata, Pblk};
+use crate::readable::{Cell, Picture, Readable, fmt_variables, spaced};
 use crate::step::{Action, Actor, Step};
 use std::fmt;
 
@@ -79,7 +80,7 @@ pub enum Power {
 }
 
 /// A state of the race.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// The file in memory; while the power is off, what a mount will find before it cleans up.
     pub inode: Inode,
@@ -186,60 +187,99 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Readable for State {
+    fn variables(&self) -> Vec<(&'static str, String)> {
         let inode = &self.inode;
-        write!(f, "{:?} [{}]", self.power, Spaced(&inode.extents))?;
-        write!(f, " size {}/{}", inode.i_size, inode.i_disksize)?;
-        write!(f, " reserved {}", inode.reserved)?;
-        write!(f, " quota {}+{}", inode.quota_used, inode.quota_reserved)?;
-        write!(
-            f,
-            " seq {}{}",
-            inode.seq,
-            if inode.orphan { " orphan" } else { "" }
-        )?;
-        write!(f, " | folios [{}]", Spaced(&self.folios))?;
-        for ioend in &self.ioends {
+        let orphan = |is_orphan| if is_orphan { " orphan" } else { "" };
+        let ioends = self.ioends.iter().map(|ioend| {
             let Ioend { data, pblk, stage } = ioend;
-            write!(f, " {}.{}>{} {stage:?}", data.block.0, data.version, pblk.0)?;
-        }
-        write!(
-            f,
-            " | writeback {} {:?}",
-            self.writeback.next.0, self.writeback.at
-        )?;
-        if let Some(map) = &self.writeback.map {
-            write!(
-                f,
-                " map {}:[{}]@{}",
-                map.first.0,
-                Spaced(&map.extents),
-                map.cookie
-            )?;
-        }
-        write!(f, " | truncate {}", self.truncate)?;
+            format!("{}.{}>{} {stage:?}", data.block, data.version, pblk.0)
+        });
+        let map = self.writeback.map.as_ref().map(|map| {
+            let extents = spaced(&map.extents);
+            format!(" map {}:[{extents}]@{}", map.first, map.cookie)
+        });
+        let writeback = format!("{} {:?}", self.writeback.next, self.writeback.at);
         let committed = &self.disk.committed;
-        write!(
-            f,
-            " | disk [{}] size {}",
-            Spaced(&committed.extents),
-            committed.size
-        )?;
-        write!(f, "{}", if committed.orphan { " orphan" } else { "" })?;
-        write!(f, " medium [{}]", Spaced(&self.disk.medium))
+        vec![
+            ("power", format!("{:?}", self.power)),
+            ("mapping", format!("[{}]", spaced(&inode.extents))),
+            (
+                "size",
+                format!(
+                    "{}/{}{}",
+                    inode.i_size,
+                    inode.i_disksize,
+                    orphan(inode.orphan)
+                ),
+            ),
+            ("reserved", inode.reserved.to_string()),
+            (
+                "quota",
+                format!("{}+{}", inode.quota_used, inode.quota_reserved),
+            ),
+            ("seq", inode.seq.to_string()),
+            ("folios", format!("[{}]", spaced(&self.folios))),
+            ("io", spaced(ioends)),
+            ("writeback", writeback + &map.unwrap_or_default()),
+            ("truncate", self.truncate.to_string()),
+            (
+                "disk",
+                format!(
+                    "[{}] size {}{}",
+                    spaced(&committed.extents),
+                    committed.size,
+                    orphan(committed.orphan)
+                ),
+            ),
+            ("medium", format!("[{}]", spaced(&self.disk.medium))),
+        ]
+    }
+
+    fn picture(&self) -> Picture {
+        let shown = [
+            "power",
+            "size",
+            "reserved",
+            "quota",
+            "io",
+            "writeback",
+            "truncate",
+        ];
+        let variables = self.variables().into_iter();
+        let caption = variables.filter(|(name, _)| shown.contains(name));
+        let committed = &self.disk.committed.extents;
+        Picture {
+            caption: caption
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect(),
+            rows: vec![
+                (
+                    "page cache",
+                    self.folios.iter().map(Cell::of_folio).collect(),
+                ),
+                (
+                    "mapping",
+                    self.inode.extents.iter().map(Cell::of_extent).collect(),
+                ),
+                ("committed", committed.iter().map(Cell::of_extent).collect()),
+                (
+                    "medium",
+                    self.disk.medium.iter().map(Cell::of_content).collect(),
+                ),
+            ],
+        }
     }
 }
 
-/// Prints the elements with a space between them.
-struct Spaced<'a, T>(&'a [T]);
-
-impl<T: fmt::Display> fmt::Display for Spaced<'_, T> {
+impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, item) in self.0.iter().enumerate() {
-            let space = if index == 0 { "" } else { " " };
-            write!(f, "{space}{item}")?;
-        }
-        Ok(())
+        fmt_variables(self, f)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_variables(self, f)
     }
 }

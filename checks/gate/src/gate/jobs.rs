@@ -81,6 +81,8 @@ pub enum Task {
         spec: &'static str,
         /// The rule to switch off.
         without: Option<&'static str>,
+        /// Whether to search the configuration with more than a million states.
+        is_wide: bool,
     },
     /// `cutpoint differential`.
     Differential {
@@ -163,9 +165,14 @@ impl Job {
                 .into_iter()
                 .map(Into::into)
                 .collect(),
-            Task::Model { spec, without } => {
+            Task::Model {
+                spec,
+                without,
+                is_wide,
+            } => {
                 let mut args: Vec<OsString> = vec!["model".into(), "check".into(), spec.into()];
                 args.extend(without.map(|rule| format!("--without={rule}").into()));
+                args.extend(is_wide.then(|| "--size=wide".into()));
                 args
             }
             Task::Differential { judge, programs } => vec![
@@ -200,7 +207,7 @@ impl Plan {
     pub fn new(profile: Profile, catalogue: &Catalogue, corpus: &Path) -> Result<Plan, Failure> {
         let mut jobs = checks(profile, catalogue);
         jobs.extend(Judge::ALL.map(|judge| differential(profile, judge)));
-        jobs.extend(models());
+        jobs.extend(models(profile));
         let mut recorded = BTreeSet::new();
         for file in corpus_files(corpus)? {
             // What can not be read is left to the job, which reports it.
@@ -284,22 +291,35 @@ fn differential(profile: Profile, judge: Judge) -> Job {
     }
 }
 
-/// Every model with all rules, and without each of them.
-fn models() -> Vec<Job> {
+/// Every model with all rules, and without each of them; in the full profile also its wide
+/// configuration.
+fn models(profile: Profile) -> Vec<Job> {
     let mut jobs = Vec::new();
     for spec in SPECS {
-        let mut job = |name: String, without, expect| {
+        let mut job = |name: String, without, is_wide, expect| {
             let spec = spec.name;
             jobs.push(Job {
                 name,
-                task: Task::Model { spec, without },
+                task: Task::Model {
+                    spec,
+                    without,
+                    is_wide,
+                },
                 expect,
             });
         };
-        job(format!("model/{}", spec.name), None, Expect::Holds);
+        if profile == Profile::Full {
+            job(
+                format!("model/{}/wide", spec.name),
+                None,
+                true,
+                Expect::Holds,
+            );
+        }
+        job(format!("model/{}", spec.name), None, false, Expect::Holds);
         for rule in spec.rules {
             let name = format!("model/{}/without/{rule}", spec.name);
-            job(name, Some(rule.name()), Expect::Violates(None));
+            job(name, Some(rule.name()), false, Expect::Violates(None));
         }
     }
     jobs

@@ -182,6 +182,7 @@ pub mod tests {
             schema: MODEL_SCHEMA.into(),
             spec: "m".into(),
             without: Vec::new(),
+            size: "default".into(),
             verdict: verdict.into(),
             invariant: invariant.map(Into::into),
             actions: Vec::new(),

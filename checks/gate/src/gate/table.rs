@@ -59,7 +59,11 @@ pub fn of(rows: &[Row<'_>]) -> String {
     for row in rows {
         match &row.job.task {
             Task::Check(_) => checks.push(check_cells(row)),
-            Task::Model { spec, without } => models.push(model_cells(row, spec, *without)),
+            Task::Model {
+                spec,
+                without,
+                is_wide,
+            } => models.push(model_cells(row, spec, *without, *is_wide)),
             Task::Differential { judge, .. } => {
                 differentials.push(differential_cells(row, judge.name()));
             }
@@ -134,7 +138,7 @@ fn check_cells(row: &Row<'_>) -> Vec<Cell> {
     ]
 }
 
-fn model_cells(row: &Row<'_>, spec: &str, without: Option<&str>) -> Vec<Cell> {
+fn model_cells(row: &Row<'_>, spec: &str, without: Option<&str>, is_wide: bool) -> Vec<Cell> {
     let model = match &row.finished.outcome {
         Outcome::Model(model) => Some(model),
         _ => None,
@@ -142,7 +146,7 @@ fn model_cells(row: &Row<'_>, spec: &str, without: Option<&str>) -> Vec<Cell> {
     let counted = |of: fn(&ModelJson) -> u64| cell(model.map_or("-".into(), |m| count(of(m))));
     vec![
         cell(spec),
-        cell(without.unwrap_or("none")),
+        cell(without.unwrap_or(if is_wide { "none, wide" } else { "none" })),
         verdict(row),
         invariant(row),
         counted(|model| model.states),

@@ -29,7 +29,7 @@ impl Session {
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
         };
-        let body = on_shuttle::runtime::body(&request.scenario, None);
+        let body = on_shuttle::runtime::body(&request.scenario, None, request.design);
         let body = body.ok_or("there is no correct protocol to run")?;
         let options = Options {
             executions: Some(1),
@@ -59,8 +59,8 @@ mod tests {
     use cutpoint::crash::{CrashFinding, Observations};
 
     fn controlled_by(judge: Judge) -> Result<(), String> {
-        let request = Request::new("writeback_vs_truncate", Some("wb_lookup_unlocked"));
-        let mut session = Session::new(&request).expect("there is such a variant");
+        let request = Request::new("writeback_vs_truncate", None);
+        let mut session = Session::new(&request).expect("there is such a scenario");
         let result = session.control_by(&request, judge);
         assert_eq!(
             session.checker.stats().recoveries_run,

@@ -10,5 +10,5 @@ pub mod runtime;
 #[path = "../scenarios/mod.rs"]
 pub mod scenarios;
 #[cfg_attr(feature = "loom-variants", path = "../variants/mod.rs")]
-#[cfg_attr(not(feature = "loom-variants"), path = "correct_only.rs")]
+#[cfg_attr(not(feature = "loom-variants"), path = "../correct_only.rs")]
 pub mod variants;

@@ -37,7 +37,9 @@ macro_rules! judge_of {
     };
 }
 
-/// The judge that recovers under a variant's protocol. `None` if the scenario has no such variant.
+/// The judge that recovers, in the IM design whatever that of the execution was (recovery has no
+/// step that differs between them), under a variant's protocol. `None` if the scenario has no such
+/// variant.
 pub fn judge(scenario: &str, variant: Option<&str>) -> Option<Judge> {
     judge_of!(scenario, variant;
         dio_extend_vs_delalloc_writeback,

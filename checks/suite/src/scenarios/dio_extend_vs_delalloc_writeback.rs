@@ -12,6 +12,7 @@
 //! I/O to iomap); what was mapped and not written stays beyond the end (the same series, v4); a
 //! size goes back, or is nowhere on disk.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::{Submitted, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
@@ -96,8 +97,8 @@ fn choose_race() -> Race {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let (at, delayed) = (offset(DELAYED), content::block(Tag::First, DELAYED));
     write::buffered_write(&setting.fs, &setting.inode, at, &delayed).expect("there is room");
 

@@ -10,6 +10,7 @@
 //! first write, which holds no lock, takes the file off the orphan list under the second (all three
 //! from the threads on moving ext4 direct I/O to iomap).
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::{direct_write, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
@@ -63,8 +64,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let at = match choose(
         "second write beyond the end, into a hole, into the first's block",
         3,

@@ -7,6 +7,7 @@
 //! before the write has reached the disk, and they stay (the reports on buffered reads that race
 //! with direct writes).
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::direct_write;
 use super::super::extfs::fallocate::{SizeMode, fallocate};
@@ -41,8 +42,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let content: Vec<u8> = blocks.collect();
     let written = content.clone();

@@ -9,6 +9,7 @@
 //! block is durable before the log, or the tail of the log moves before the homes are durable;
 //! recovery empties the log before what it replayed is durable.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
@@ -43,8 +44,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let blocks = (0..2).flat_map(|b| content::block(Tag::Second, b));
     let content: Vec<u8> = blocks.collect();
     let (first, second) = content.split_at(BLOCK_SIZE);

@@ -7,6 +7,7 @@
 //! What may go wrong: recovery replays the old copy of the leaf over the data, because no revoke
 //! record says otherwise or nobody heeds it.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::fallocate::{SizeMode, fallocate};
 use super::super::extfs::protocol::Protocol;
@@ -40,8 +41,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let content: Vec<u8> = blocks.collect();
 

@@ -1,6 +1,7 @@
 //! What the scenarios have in common: an image with one file, a mounted file system with the file's
 //! inode, tasks on it, and what is checked when they have ended.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::{Image, MemoryDevice};
 use super::super::extfs::device::recording::RecordingDevice;
 use super::super::extfs::fs::{Background, Filesystem};
@@ -82,9 +83,14 @@ fn mount_options(blocks_per_folio: u32) -> MountOptions {
 /// Mounts an image on a device that records. What this keeps on the stack is gone when it returns:
 /// loom's main task has little.
 #[inline(never)]
-fn mount_recording<P: Protocol>(base: &Arc<Image>, blocks_per_folio: u32) -> Arc<Fs<P>> {
+fn mount_recording<P: Protocol>(
+    base: &Arc<Image>,
+    blocks_per_folio: u32,
+    design: Design,
+) -> Arc<Fs<P>> {
     let device = Arc::new(RecordingDevice::with_base(base.clone()));
     let options = MountOptions {
+        design,
         background: Background::Threads,
         ..mount_options(blocks_per_folio)
     };
@@ -99,8 +105,8 @@ pub fn join<R>(task: Task<R>) -> Option<R> {
 
 impl<P: Protocol> Setting<P> {
     /// Mounts an image for one execution.
-    pub fn new(base: &Arc<Image>, blocks_per_folio: u32) -> Setting<P> {
-        let fs = mount_recording(base, blocks_per_folio);
+    pub fn new(base: &Arc<Image>, blocks_per_folio: u32, design: Design) -> Setting<P> {
+        let fs = mount_recording(base, blocks_per_folio, design);
         let inode = directory::lookup(&fs, FILE_NAME).expect("the base image holds the file");
         Setting { fs, inode }
     }
@@ -138,9 +144,15 @@ impl<P: Protocol> Setting<P> {
     pub fn settle(&self, is_expected: impl Fn(&[u8]) -> bool, expected: &str) {
         let (fs, inode) = (&*self.fs, &self.inode);
         self.check_quiescent();
-        // The worker is gone: I/O is completed here.
-        writeback::writepages(fs, inode, ALL, true).expect("writeback does not fail");
-        while fs.step_io() {}
+        match fs.design() {
+            Design::Im => self.write_back(ALL),
+            // One block after the other: with I/O of its own in flight, this task would seem to
+            // hold what it waits for when it starts the next handle.
+            Design::Bh => {
+                let blocks = 0..Lblk::round_up(inode.size.get()).0;
+                blocks.for_each(|b| self.write_back(Lblk(b)..Lblk(b + 1)));
+            }
+        }
         fsync::fsync(fs, inode).expect("the final fsync does not fail");
         let bytes = read::read(fs, inode, 0, 1 << 20).expect("memory does not fail");
         if !is_expected(&bytes) {
@@ -148,6 +160,13 @@ impl<P: Protocol> Setting<P> {
         }
         self.check_quiescent();
         promise_durable(&bytes);
+    }
+
+    /// Writes back, and completes the I/O here: the worker is gone.
+    fn write_back(&self, blocks: Range<Lblk>) {
+        let (fs, inode) = (&*self.fs, &self.inode);
+        writeback::writepages(fs, inode, blocks, true).expect("writeback does not fail");
+        while fs.step_io() {}
     }
 
     fn check_quiescent(&self) {

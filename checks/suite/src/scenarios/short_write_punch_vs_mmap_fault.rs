@@ -10,6 +10,7 @@
 //! "xfs: write page faults in iomap are not buffered writes"), or drops its folio, or leaves a
 //! reservation that nobody will ever use.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::error::FsError;
 use super::super::extfs::inode::Inode;
@@ -79,8 +80,8 @@ fn choose_race() -> Race {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, BLOCKS_PER_FOLIO);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, BLOCKS_PER_FOLIO, design);
     let race = choose_race();
     let writer = setting.spawn_part("write", move |fs, inode| {
         write_in_part(fs, inode, race.stops_at)

@@ -8,6 +8,7 @@
 //! nobody raises it; the punch locks a folio to zero a part of it while it has a handle open, which
 //! writeback does the other way round; an I/O that converts is ended where nothing can convert.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
@@ -48,8 +49,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let mut content: Vec<u8> = blocks.collect();
     write::buffered_write(&setting.fs, &setting.inode, 0, &content).expect("there is room");

@@ -1,4 +1,5 @@
-//! Writeback against truncate, in the IM design.
+//! Writeback against truncate. Written for the IM design; the BH design has the same tasks and,
+//! because it locks every folio that it allocates for, not the race.
 //!
 //! A file has three delayed blocks. One task writes them back; another truncates the file to one
 //! block, and then may or may not write its second block anew; the completion worker ends I/O; the
@@ -9,6 +10,7 @@
 //! untrue (the race of the ext4-on-iomap thread, v4 09/23), or writes the new second block where
 //! the old one was; a crash shows a size without data, or blocks past the end.
 
+use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::inode::Inode;
 use super::super::extfs::protocol::Protocol;
@@ -55,8 +57,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>) {
-    let setting = Setting::<P>::new(base, 1);
+pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
+    let setting = Setting::<P>::new(base, 1, design);
     let first: Vec<u8> = (0..BLOCKS)
         .flat_map(|b| content::block(Tag::First, b))
         .collect();

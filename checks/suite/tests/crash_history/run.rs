@@ -12,6 +12,7 @@ use cutpoint_event::{Arg, Args, Log, What, log};
 use cutpoint_suite::content;
 use cutpoint_suite::e2fsck::E2fsck;
 use cutpoint_suite::on_std::recovery::{judge_blocks, leave, observe, recover_in, unreadable};
+use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::device::recording::RecordingDevice;
@@ -101,6 +102,7 @@ impl Start {
     ) -> Result<(Log, Played), String> {
         let options = MountOptions {
             design: setting.design,
+            delalloc: setting.delalloc,
             blocks_per_folio: setting.blocks_per_folio,
             journal: JournalOptions {
                 log_blocks_max: setting.log_blocks_max,
@@ -193,6 +195,8 @@ impl Start {
 pub struct Setting {
     /// The design.
     pub design: Design,
+    /// Whether allocation waits for writeback.
+    pub delalloc: Delalloc,
     /// Blocks in a folio.
     pub blocks_per_folio: u32,
     /// The most blocks of the log in use at a time. With a short log, operations of several handles
@@ -203,11 +207,12 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The setting of a seed: folios of every size come up, in both designs. Writes of a block are whole or not
-    /// there: see the limit that `tests/every_crash.rs` pins.
+    /// The setting of a seed: folios of every size come up, in both designs. Writes of a block are
+    /// whole or not there: see the limit that `tests/every_crash.rs` pins.
     pub fn of_seed(seed: u64) -> Setting {
         Setting {
             design: Design::ALL[(seed / 6 % 2) as usize],
+            delalloc: Delalloc::ALL[(seed / 12 % 3) as usize],
             blocks_per_folio: [1, 2, 4][(seed % 3) as usize],
             log_blocks_max: [None, Some(SHORT_LOG)][(seed / 3 % 2) as usize],
             tear: Tear::Block,
@@ -357,18 +362,21 @@ fn stripped(start: &Start, mut ops: Vec<Op>, setting: Setting) -> Vec<Op> {
 }
 
 fn as_test(setting: Setting, ops: &[Op]) -> String {
+    let way = format!(
+        "Design::{:?}, Delalloc::{:?}",
+        setting.design, setting.delalloc
+    );
     let lines: String = ops
         .iter()
         .map(|op| format!("        Op::{op:?},\n"))
         .collect();
-    let (design, folio, log, tear) = (
-        setting.design,
+    let (folio, log, tear) = (
         setting.blocks_per_folio,
         setting.log_blocks_max,
         setting.tear,
     );
     format!(
-        "#[test]\nfn a_crash_that_failed() {{\n    replay(Design::{design:?}, {folio}, {log:?}, \
+        "#[test]\nfn a_crash_that_failed() {{\n    replay(({way}), {folio}, {log:?}, \
          Tear::{tear:?}, &[\n{lines}    ]);\n}}\n"
     )
 }

@@ -1,0 +1,231 @@
+//! The BH design: what a commit waits for and writes, when the size on disk moves, what a failed
+//! copy leaves, and that the designs do not mix.
+
+use super::{ALL, BLOCK, Fixture, NAME, formatted, pattern, put};
+use crate::cache::FolioGuard;
+use crate::design::Design;
+use crate::device::Device;
+use crate::device::memory::MemoryDevice;
+use crate::error::FsError;
+use crate::extent::{Mapping, Status};
+use crate::fs::Filesystem;
+use crate::inode::Inode;
+use crate::journal::{Handle, JournalSteps};
+use crate::mount::MountOptions;
+use crate::protocol::Protocol;
+use crate::units::{BLOCK_SIZE, Lblk};
+use crate::user::UserBuffer;
+use crate::writeback::{buffer_head, iomap, writepages};
+use crate::{directory, fsync, setattr, truncate, write};
+use rt::sync::Arc;
+use std::ops::Range;
+
+fn fixture() -> Fixture {
+    Fixture::in_design(Design::Bh, 2)
+}
+
+/// What the disk holds of a block of the file.
+fn on_disk(fixture: &Fixture, lblk: u32) -> [u8; BLOCK_SIZE] {
+    let (mapping, _) = fixture.inode.query(Lblk(lblk));
+    let status = mapping.status_at(Lblk(lblk)).unwrap_or(Status::Hole);
+    let mut block = [0; BLOCK_SIZE];
+    let pblk = status.pblk().expect("the block has been allocated");
+    fixture
+        .device
+        .read(pblk, &mut block)
+        .expect("memory does not fail");
+    block
+}
+
+fn is_ordered(inode: &Inode) -> bool {
+    inode.jinode.peek().transaction.is_some()
+}
+
+#[test]
+fn a_commit_ends_the_io_of_what_it_has_allocated() {
+    let fixture = fixture();
+    let bytes = pattern(1, 3_000);
+    write::buffered_write(&fixture.fs, &fixture.inode, 0, &bytes).unwrap();
+    assert_eq!(fixture.inode.disksize.get(), 0);
+    writepages(&fixture.fs, &fixture.inode, ALL, true).unwrap();
+    // The size moves with the allocation, before the I/O.
+    assert_eq!(fixture.inode.disksize.get(), 3_000);
+    assert!(fixture.inode.cache.peek()[0].peek_writeback());
+    assert!(is_ordered(&fixture.inode));
+    fixture.fs.journal().commit_once().unwrap();
+    assert!(!fixture.inode.cache.peek()[0].peek_writeback());
+    assert!(!fixture.fs.step_io(), "no I/O is left");
+    assert!(!is_ordered(&fixture.inode));
+    assert_eq!(on_disk(&fixture, 1)[..], bytes[1_024..2_048]);
+    fixture.expect(&bytes);
+}
+
+#[test]
+fn a_commit_writes_the_zeroed_end_of_a_block() {
+    let fixture = fixture();
+    let bytes = pattern(2, 1_000);
+    write::buffered_write(&fixture.fs, &fixture.inode, 0, &bytes).unwrap();
+    fsync::fsync(&fixture.fs, &fixture.inode).unwrap();
+    truncate::truncate_down(&fixture.fs, &fixture.inode, 500).unwrap();
+    assert_eq!(on_disk(&fixture, 0)[500..1_000], bytes[500..]);
+    fixture.fs.journal().commit_once().unwrap();
+    assert_eq!(on_disk(&fixture, 0)[500..], [0; 524]);
+    setattr::truncate_up(&fixture.fs, &fixture.inode, 900).unwrap();
+    let mut expected = bytes[..500].to_vec();
+    expected.resize(900, 0);
+    fixture.expect(&expected);
+}
+
+#[test]
+fn a_write_that_ends_inside_a_block_on_disk_raises_the_size_itself() {
+    let fixture = fixture();
+    let mut expected = Vec::new();
+    for (offset, len) in [(0, 300), (300, 200)] {
+        let bytes = pattern(offset as u8, len);
+        write::buffered_write(&fixture.fs, &fixture.inode, offset as u64, &bytes).unwrap();
+        put(&mut expected, offset, &bytes);
+        let size = fixture.inode.size.get();
+        let has_block = offset > 0;
+        assert_eq!(fixture.inode.disksize.get() == size, has_block);
+        fsync::fsync(&fixture.fs, &fixture.inode).unwrap();
+        assert_eq!(fixture.inode.disksize.get(), size);
+    }
+    fixture.expect(&expected);
+}
+
+#[test]
+fn unwritten_blocks_are_converted_before_their_io() {
+    let fixture = fixture();
+    let bytes = pattern(3, 2_048);
+    let keep = crate::fallocate::SizeMode::Extend;
+    crate::fallocate::fallocate(&fixture.fs, &fixture.inode, 0, 2_048, keep).unwrap();
+    write::buffered_write(&fixture.fs, &fixture.inode, 0, &bytes).unwrap();
+    let status = |lblk| fixture.inode.query(Lblk(lblk)).0.status;
+    assert!(matches!(status(0), Status::Unwritten(_)));
+    writepages(&fixture.fs, &fixture.inode, ALL, true).unwrap();
+    assert!(matches!(status(0), Status::Written(_)));
+    fixture.expect(&bytes);
+}
+
+#[test]
+fn a_copy_that_fails_inside_the_file_leaves_zeroes_with_space() {
+    let fixture = fixture();
+    setattr::truncate_up(&fixture.fs, &fixture.inode, 2 * BLOCK).unwrap();
+    let bytes = pattern(4, 1_024);
+    let user = UserBuffer::bad_from(&bytes, 0);
+    let outcome = write::buffered_write_from(&fixture.fs, &fixture.inode, 0, &user);
+    assert_eq!(outcome, Err(FsError::BadAddress));
+    // The page could not be brought in, so nothing had been reserved yet.
+    assert_eq!(fixture.reserved(), 0);
+    let user = UserBuffer::paged_out(&bytes, 0);
+    write::buffered_write_from(&fixture.fs, &fixture.inode, 0, &user).unwrap();
+    assert_eq!(fixture.reserved(), 1);
+    let mut expected = vec![0; 2 * BLOCK_SIZE];
+    put(&mut expected, 0, &bytes);
+    fixture.expect(&expected);
+}
+
+#[test]
+fn a_copy_that_stops_beyond_the_end_is_cut_off_and_made_again() {
+    let fixture = fixture();
+    let bytes = pattern(5, 2_048);
+    let user = UserBuffer::bad_from(&bytes, 1_100);
+    // The copy of the second block stops short, so the block is given back; then what can be read
+    // of it is written.
+    let written = write::buffered_write_from(&fixture.fs, &fixture.inode, 0, &user);
+    assert_eq!((written, fixture.reserved()), (Ok(1_100), 2));
+    fixture.expect(&bytes[..1_100]);
+}
+
+#[test]
+fn writeback_of_the_other_design_is_refused() {
+    for design in Design::ALL {
+        let Fixture { fs, inode, .. } = Fixture::in_design(design, 2);
+        let bytes = pattern(6, 1_024);
+        write::buffered_write(&fs, &inode, 0, &bytes).unwrap();
+        let outcome = [
+            iomap::writepages(&fs, &inode, ALL, true),
+            buffer_head::writepages(&fs, &inode, ALL, true),
+        ];
+        let refused = Err(FsError::MixedDesigns);
+        match design {
+            Design::Im => assert_eq!(outcome, [Ok(()), refused]),
+            Design::Bh => assert_eq!(outcome, [refused, Ok(())]),
+        }
+    }
+}
+
+/// Nothing can be mapped from block 2 on.
+enum NoSpaceFromBlock2 {}
+
+impl JournalSteps for NoSpaceFromBlock2 {}
+
+impl Protocol for NoSpaceFromBlock2 {
+    fn mpage_map_one_extent<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        range: Range<Lblk>,
+    ) -> Result<Mapping, FsError> {
+        match range.start < Lblk(2) {
+            true => buffer_head::mpage_map_one_extent(fs, handle, inode, range),
+            false => Err(FsError::NoSpace),
+        }
+    }
+}
+
+/// The same, and what has been mapped of the folio is not submitted: catalogue entry D11.
+enum BailsOutMidway {}
+
+impl JournalSteps for BailsOutMidway {}
+
+impl Protocol for BailsOutMidway {
+    fn mpage_map_one_extent<D: Device>(
+        fs: &Filesystem<D, Self>,
+        handle: &mut Handle<'_>,
+        inode: &Inode,
+        range: Range<Lblk>,
+    ) -> Result<Mapping, FsError> {
+        match range.start < Lblk(2) {
+            true => buffer_head::mpage_map_one_extent(fs, handle, inode, range),
+            false => Err(FsError::NoSpace),
+        }
+    }
+
+    fn submits_partial_folio(_: &Inode, _: &FolioGuard<'_>) -> bool {
+        false
+    }
+}
+
+/// Writes blocks 0 and 2 of a folio, of which only the first can be mapped. Returns the size on
+/// disk, and whether the disk holds the first block's data when the transaction has committed.
+fn after_mapping_failed_midway<P: Protocol>() -> (u64, bool) {
+    let device = Arc::new(MemoryDevice::with_base(formatted()));
+    let options = MountOptions {
+        design: Design::Bh,
+        ..MountOptions::default()
+    };
+    let mounted = Filesystem::<_, P>::mount_with_protocol(device.clone(), options);
+    let fs = mounted.expect("a new image mounts").0;
+    let inode = directory::create(&fs, NAME).expect("there is room");
+    let bytes = pattern(7, BLOCK_SIZE);
+    for offset in [0, 2 * BLOCK] {
+        write::buffered_write(&fs, &inode, offset, &bytes).unwrap();
+    }
+    assert_eq!(writepages(&fs, &inode, ALL, true), Err(FsError::NoSpace));
+    fs.journal().commit_once().unwrap();
+    let pblk = inode.query(Lblk(0)).0.status.pblk();
+    let mut block = [0; BLOCK_SIZE];
+    device
+        .read(pblk.expect("it has been mapped"), &mut block)
+        .unwrap();
+    (inode.disksize.get(), block[..] == bytes)
+}
+
+#[test]
+fn what_was_mapped_before_space_ran_out_is_written() {
+    let correct = after_mapping_failed_midway::<NoSpaceFromBlock2>();
+    assert_eq!(correct, (BLOCK, true));
+    let wrong = after_mapping_failed_midway::<BailsOutMidway>();
+    assert_eq!(wrong, (0, false));
+}

@@ -1,0 +1,327 @@
+//! What the actors of the race share.
+
+use super::{Config, Initial};
+use crate::file::{Content, Data, Disk, Extent, Folio, Inode, Lblk, Metadata, Pblk};
+use crate::readable::{Cell, Picture, Readable, fmt_variables, spaced};
+use std::fmt;
+
+/// How `i_rwsem` is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Held {
+    /// Not at all.
+    No,
+    /// With others.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+/// Where a direct write is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum At {
+    /// Before it.
+    Begin,
+    /// It has the lock.
+    Locked,
+    /// It has to take the lock again, exclusively.
+    Relock,
+    /// It is checked.
+    Checked,
+    /// It is to be mapped; it counts as direct I/O.
+    Counted,
+    /// It is mapped.
+    Mapped,
+    /// Its data is with the device.
+    InFlight,
+    /// Its data is on the device.
+    Written,
+    /// The device could not write it.
+    Failed,
+    /// The orphan record is deleted and the sizes are not raised, which is wrong.
+    Unprotected,
+    /// The inode is up to date, but the page cache need not be.
+    Ended,
+    /// The page cache is too.
+    Invalidated,
+    /// The lock is released.
+    Unlocked,
+    /// It has returned.
+    Done,
+}
+
+/// A direct write of one block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Direct {
+    /// Where it is.
+    pub at: At,
+    /// How it holds `i_rwsem`.
+    pub held: Held,
+    /// Whether it was found to extend the file.
+    pub extends: bool,
+    /// Where its data goes.
+    pub pblk: Option<Pblk>,
+    /// Whether it failed.
+    pub failed: bool,
+    /// Whether it has promised that its data is durable.
+    pub promised: bool,
+}
+
+/// Where writeback is with the last block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WritebackAt {
+    /// Before it.
+    Begin,
+    /// The folio is under writeback.
+    Locked,
+    /// Its block is allocated.
+    Allocated,
+    /// Its data is with the device.
+    InFlight,
+    /// Its data is on the device.
+    Completed,
+    /// Writeback has finished.
+    Done,
+}
+
+/// Where the truncate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TruncateAt {
+    /// Before it.
+    Begin,
+    /// It holds `i_rwsem`.
+    Locked,
+    /// No direct I/O is under way.
+    Drained,
+    /// The file is short, and on the orphan list.
+    Shrunk,
+    /// The page cache is empty.
+    Dropped,
+    /// The extents are removed.
+    Removed,
+    /// It has returned.
+    Done,
+}
+
+/// Whether there is power, and how far a mount has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Power {
+    /// The system runs.
+    On,
+    /// The power has failed.
+    Off,
+    /// The journal is replayed, and the orphan list names the file.
+    Replayed,
+    /// Recovery is complete.
+    Recovered,
+}
+
+/// A state of the race.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The file in memory.
+    pub inode: Inode,
+    /// The page cache.
+    pub folios: Vec<Folio>,
+    /// The direct writes; number `i` writes block `i`.
+    pub direct: Vec<Direct>,
+    /// Writeback of the last block, which a buffered write may have made dirty.
+    pub writeback: WritebackAt,
+    /// The truncate.
+    pub truncate: TruncateAt,
+    /// How often the reader may still read.
+    pub reads: u8,
+    /// What survives a power cut.
+    pub disk: Disk,
+    /// Commits made so far.
+    pub commits: u8,
+    /// Whether there is power.
+    pub power: Power,
+    /// The orphan list was changed by somebody without `i_rwsem`. For invariants only.
+    pub changed_unlocked: bool,
+}
+
+/// Which write a block's content is from, where it was there at the beginning.
+pub const FIRST_VERSION: u8 = 1;
+
+/// Which write a block's content is from, where direct write number `number` wrote it.
+pub fn version_of(number: usize) -> u8 {
+    FIRST_VERSION + 1 + u8::try_from(number).expect("there are few writes")
+}
+
+impl State {
+    /// An initial state.
+    pub fn new(config: &Config, initial: Initial) -> Self {
+        let blocks = config.blocks();
+        let last = Lblk(blocks - 1);
+        let mut metadata = Metadata::empty(blocks);
+        let mut medium = vec![Content::Garbage; 2 * usize::from(blocks)];
+        let mut folios = vec![Folio::Absent; usize::from(blocks)];
+        if initial == Initial::OneBlock {
+            metadata.extents[0] = Extent::Written(Pblk(0));
+            metadata.size = 1;
+            medium[0] = Content::Data(Data {
+                block: Lblk(0),
+                version: FIRST_VERSION,
+            });
+        }
+        let mut inode = Inode::mounted(&metadata);
+        let mut writeback = WritebackAt::Done;
+        if initial == Initial::DirtyTail {
+            inode.extents[last.index()] = Extent::Delayed;
+            (inode.reserved, inode.quota_reserved) = (1, 1);
+            inode.i_size = blocks;
+            folios[last.index()] = Folio::dirty(FIRST_VERSION);
+            writeback = WritebackAt::Begin;
+        }
+        let direct = Direct {
+            at: At::Begin,
+            held: Held::No,
+            extends: false,
+            pblk: None,
+            failed: false,
+            promised: false,
+        };
+        Self {
+            inode,
+            folios,
+            direct: vec![direct; usize::from(config.writers)],
+            writeback,
+            truncate: TruncateAt::Begin,
+            reads: config.reads,
+            disk: Disk {
+                committed: metadata,
+                medium,
+            },
+            commits: 0,
+            power: Power::On,
+            changed_unlocked: false,
+        }
+    }
+
+    /// The last block of the file, the one that writeback is for.
+    pub fn last(&self) -> Lblk {
+        Lblk(u8::try_from(self.folios.len() - 1).expect("a file has few blocks"))
+    }
+
+    /// Whether the truncate holds `i_rwsem`.
+    pub fn truncate_holds_lock(&self) -> bool {
+        !matches!(self.truncate, TruncateAt::Begin | TruncateAt::Done)
+    }
+
+    /// Whether somebody but direct write `number` holds `i_rwsem`, exclusively or at all.
+    pub fn lock_is_taken(&self, number: Option<usize>, exclusively: bool) -> bool {
+        let others = self.direct.iter().enumerate();
+        let mut others = others.filter(|(other, _)| Some(*other) != number);
+        self.truncate_holds_lock()
+            || others.any(|(_, direct)| match direct.held {
+                Held::No => false,
+                Held::Shared => !exclusively,
+                Held::Exclusive => true,
+            })
+    }
+
+    /// Direct I/O under way.
+    pub fn dio_count(&self) -> usize {
+        let counts = |direct: &&Direct| {
+            !matches!(
+                direct.at,
+                At::Begin
+                    | At::Locked
+                    | At::Relock
+                    | At::Checked
+                    | At::Invalidated
+                    | At::Unlocked
+                    | At::Done
+            )
+        };
+        self.direct.iter().filter(counts).count()
+    }
+
+    /// A block of the disk that is free: neither mapped nor freed since the last commit.
+    pub fn free_block(&self) -> Pblk {
+        let extents = self.inode.extents.iter();
+        let mapped: Vec<_> = extents.filter_map(|extent| extent.pblk()).collect();
+        let is_free = |pblk: &Pblk| !mapped.contains(pblk) && !self.inode.freed.contains(pblk);
+        let free = (0..).map(Pblk).find(is_free);
+        free.expect("there are more numbers than blocks")
+    }
+}
+
+impl Readable for State {
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let inode = &self.inode;
+        let direct = self.direct.iter().map(|direct| {
+            let extends = if direct.extends { " extending" } else { "" };
+            let promised = if direct.promised { " promised" } else { "" };
+            format!("{:?}/{:?}{extends}{promised};", direct.at, direct.held)
+        });
+        let committed = &self.disk.committed;
+        let orphan = |is_orphan| if is_orphan { " orphan" } else { "" };
+        vec![
+            ("power", format!("{:?}", self.power)),
+            ("mapping", spaced(&inode.extents)),
+            (
+                "size",
+                format!(
+                    "{}/{}{}",
+                    inode.i_size,
+                    inode.i_disksize,
+                    orphan(inode.orphan)
+                ),
+            ),
+            ("folios", spaced(&self.folios)),
+            ("direct", spaced(direct)),
+            ("writeback", format!("{:?}", self.writeback)),
+            ("truncate", format!("{:?}", self.truncate)),
+            (
+                "committed",
+                format!(
+                    "{} size {}{}",
+                    spaced(&committed.extents),
+                    committed.size,
+                    orphan(committed.orphan)
+                ),
+            ),
+            ("medium", spaced(&self.disk.medium)),
+        ]
+    }
+
+    fn picture(&self) -> Picture {
+        let shown = ["power", "size", "direct", "writeback", "truncate"];
+        let variables = self.variables().into_iter();
+        let caption = variables.filter(|(name, _)| shown.contains(name));
+        let committed = &self.disk.committed.extents;
+        Picture {
+            caption: caption
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect(),
+            rows: vec![
+                (
+                    "page cache",
+                    self.folios.iter().map(Cell::of_folio).collect(),
+                ),
+                (
+                    "mapping",
+                    self.inode.extents.iter().map(Cell::of_extent).collect(),
+                ),
+                ("committed", committed.iter().map(Cell::of_extent).collect()),
+                (
+                    "medium",
+                    self.disk.medium.iter().map(Cell::of_content).collect(),
+                ),
+            ],
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_variables(self, f)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_variables(self, f)
+    }
+}

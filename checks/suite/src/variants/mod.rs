@@ -28,11 +28,9 @@ pub mod new_flag_missing;
 pub mod no_punch_at_all;
 pub mod orphan_del_by_end_io;
 pub mod orphan_left_by_disksize_test;
-pub mod overwrite_judged_by_size;
 pub mod punch_dirty_blind;
 pub mod punch_end_rounded_down;
 pub mod punch_in_two_sections;
-pub mod punch_keeps_disksize;
 pub mod punch_keeps_folios;
 pub mod punch_not_ours;
 pub mod punch_only_below_eof;
@@ -46,12 +44,10 @@ pub mod revoke_not_written;
 pub mod short_dio_keeps_blocks;
 pub mod stale_iomap_write;
 pub mod tail_before_flush;
-pub mod throttled_under_handle;
 pub mod truncate_passes_writeback;
 pub mod truncate_under_handle;
 pub mod truncate_without_orphan;
 pub mod wb_lookup_unlocked;
-pub mod zeroed_under_handle;
 
 /// Evaluates `$call` with the type `$protocol` standing for the variant of that name of a scenario,
 /// or for the correct protocol. The value is an `Option`: `None` if the scenario has no such
@@ -123,10 +119,7 @@ macro_rules! with_protocol {
     };
     (writeback_vs_punch_hole, $variant:expr, $protocol:ident => $call:expr) => {
         with_protocol!(@match $variant, $protocol => $call;
-            overwrite_judged_by_size::OverwriteJudgedBySize,
-            punch_keeps_disksize::PunchKeepsDisksize,
             punch_keeps_folios::PunchKeepsFolios,
-            zeroed_under_handle::ZeroedUnderHandle,
         )
     };
     (writeback_vs_truncate, $variant:expr, $protocol:ident => $call:expr) => {
@@ -135,7 +128,6 @@ macro_rules! with_protocol {
             disksize_before_io::DisksizeBeforeIo,
             frozen_copy_missing::FrozenCopyMissing,
             map_without_cookie::MapWithoutCookie,
-            throttled_under_handle::ThrottledUnderHandle,
             truncate_passes_writeback::TruncatePassesWriteback,
             truncate_under_handle::TruncateUnderHandle,
             truncate_without_orphan::TruncateWithoutOrphan,

@@ -18,6 +18,8 @@
 
 use crate::error::FsError;
 use crate::inode::Inode;
+use crate::lock::class;
+use rt::Class;
 use std::fmt;
 
 /// A design of the file system.
@@ -39,6 +41,46 @@ impl Design {
         match self {
             Design::Im => "im",
             Design::Bh => "bh",
+        }
+    }
+
+    /// The classes that tasks wait for, in the order in which one task may wait for them. A class may
+    /// be waited for while holding one of the same class only where objects of it have an order: folios
+    /// by index.
+    ///
+    /// The designs differ in where folios stand. IM puts them before the transaction, and so the
+    /// writeback flag, which is held until a handle has seen to the I/O. BH puts both after it: a
+    /// commit waits for them, and ending I/O of writeback takes nothing more.
+    pub fn lock_order(self) -> [&'static Class; 12] {
+        match self {
+            Design::Im => [
+                &class::DIRECTORY,
+                &class::I_RWSEM,
+                &class::I_DIO_COUNT,
+                &class::DIRECT_IN_FLIGHT,
+                &class::INVALIDATE_LOCK,
+                &class::FOLIO_LOCK,
+                &class::FOLIO_WRITEBACK,
+                &class::IN_FLIGHT,
+                &class::COMMIT,
+                &class::TRANSACTION,
+                &class::I_DATA_SEM,
+                &class::ORPHAN_LOCK,
+            ],
+            Design::Bh => [
+                &class::DIRECTORY,
+                &class::I_RWSEM,
+                &class::I_DIO_COUNT,
+                &class::DIRECT_IN_FLIGHT,
+                &class::INVALIDATE_LOCK,
+                &class::COMMIT,
+                &class::TRANSACTION,
+                &class::FOLIO_LOCK,
+                &class::FOLIO_WRITEBACK,
+                &class::IN_FLIGHT,
+                &class::I_DATA_SEM,
+                &class::ORPHAN_LOCK,
+            ],
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A small real ext4: real locks, real journal, real image.
 //!
 //! # Locking
-//! There are two designs of one core ([`design`]), each with its order of locks and waits. From the
-//! outermost to the innermost ([`lock::class::order`] is the same as data, and tests hold the order
-//! of every explored execution against it):
+//! There are two designs of one core ([`design`]), each with its order of locks and waits. From
+//! the outermost to the innermost ([`design::Design::lock_order`] is the same as data, and tests
+//! hold the order of every explored execution against it):
 //!
 //! | IM | BH |
 //! |---|---|

@@ -209,7 +209,8 @@ fn holds_in(design: Design) {
     let (bh, im) = (order(transaction, folio), order(folio, transaction));
     assert_eq!((bh, im), (design == Design::Bh, design == Design::Im));
     let rank = |name: &str| {
-        class::order(design)
+        design
+            .lock_order()
             .iter()
             .position(|class| class.name == name)
     };

@@ -1,4 +1,4 @@
-//! The lock classes, and their order in each design.
+//! The lock classes. Their order is a matter of the design: `Design::lock_order`.
 //!
 //! Waits are locks too: starting a handle may wait for a commit, and truncate waits for writeback,
 //! so both have a place in the order.
@@ -7,48 +7,7 @@
 //! linux v7.0 fs/ext4/super.c, the comment on lock ordering (BH); the ext4-on-iomap series v4
 //! 09/23 reverses folio and transaction (IM).
 
-use crate::design::Design;
 use rt::Class;
-
-/// The classes that tasks wait for, in the order in which one task may wait for them. A class may
-/// be waited for while holding one of the same class only where objects of it have an order: folios
-/// by index.
-///
-/// The designs differ in where folios stand. IM puts them before the transaction, and so the
-/// writeback flag, which is held until a handle has seen to the I/O. BH puts both after it: a
-/// commit waits for them, and ending I/O of writeback takes nothing more.
-pub fn order(design: Design) -> [&'static Class; 12] {
-    match design {
-        Design::Im => [
-            &DIRECTORY,
-            &I_RWSEM,
-            &I_DIO_COUNT,
-            &DIRECT_IN_FLIGHT,
-            &INVALIDATE_LOCK,
-            &FOLIO_LOCK,
-            &FOLIO_WRITEBACK,
-            &IN_FLIGHT,
-            &COMMIT,
-            &TRANSACTION,
-            &I_DATA_SEM,
-            &ORPHAN_LOCK,
-        ],
-        Design::Bh => [
-            &DIRECTORY,
-            &I_RWSEM,
-            &I_DIO_COUNT,
-            &DIRECT_IN_FLIGHT,
-            &INVALIDATE_LOCK,
-            &COMMIT,
-            &TRANSACTION,
-            &FOLIO_LOCK,
-            &FOLIO_WRITEBACK,
-            &IN_FLIGHT,
-            &I_DATA_SEM,
-            &ORPHAN_LOCK,
-        ],
-    }
-}
 
 /// Size changes and syscall-level write atomicity, per inode.
 pub static I_RWSEM: Class = Class::unranked("i_rwsem");

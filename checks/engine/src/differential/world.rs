@@ -26,9 +26,11 @@ pub fn body(program: &Program) -> std::sync::Arc<dyn Fn() + Send + Sync> {
             .map(|task| {
                 let (world, program) = (world.clone(), program.clone());
                 spawn(NAMES[task], move || {
-                    let _end = program.parks_plainly().then(|| End(world.clone()));
                     for instruction in &program.0[task] {
                         world.run(task, instruction);
+                    }
+                    if program.parks_plainly() {
+                        world.plain.end();
                     }
                 })
             })
@@ -38,15 +40,6 @@ pub fn body(program: &Program) -> std::sync::Arc<dyn Fn() + Send + Sync> {
         }
         spawned.into_iter().for_each(|task| task.join());
     })
-}
-
-/// Says that a task has ended, also where it unwinds.
-struct End(Arc<World>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.plain.end();
-    }
 }
 
 struct World {

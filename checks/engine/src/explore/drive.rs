@@ -55,7 +55,7 @@ pub(super) fn drive_kept<P: Policy>(
         .is_some_and(|keeping| driver.start(keeping));
     let before = pending::granularity();
     pending::set_granularity(options.granularity);
-    let stopped_by = with_stacks(|| {
+    let stopped_by = CONTINUATION_POOL.set(&ContinuationPool::new(), || {
         loop {
             let is_over = !is_prepared && !turns.borrow_mut().begin();
             is_prepared = false;
@@ -78,14 +78,6 @@ pub(super) fn drive_kept<P: Policy>(
     let explored = driver.explored(stopped_by, exhaustive);
     let turns = Rc::into_inner(turns).expect("shuttle keeps no scheduler after an execution");
     (explored, turns.into_inner().policy)
-}
-
-/// Runs something with a pool of stacks for tasks, one around it if there is one.
-pub(super) fn with_stacks<R>(run: impl FnOnce() -> R) -> R {
-    match CONTINUATION_POOL.is_set() {
-        true => run(),
-        false => CONTINUATION_POOL.set(&ContinuationPool::new(), run),
-    }
 }
 
 struct Driver<'a, P> {

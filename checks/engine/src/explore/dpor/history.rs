@@ -322,11 +322,6 @@ impl Waits {
         Waits(vec![0; Waits::ROOM])
     }
 
-    /// Forgets all of them.
-    pub(super) fn clear(&mut self) {
-        self.0.fill(0);
-    }
-
     pub(super) fn insert(&mut self, state: u64) {
         self.0[state as usize % Waits::ROOM] = state;
     }

@@ -24,24 +24,13 @@ pub(super) struct Nth {
     pub(super) nth: u32,
 }
 
-/// A task, a kind of operation and an object in one number, for quick comparisons.
-fn key(task: u16, op: u8, object: u32) -> u64 {
-    u64::from(task) << 40 | u64::from(op) << 32 | u64::from(object)
-}
-
-fn key_of(turn: &Move) -> u64 {
-    key(turn.task.0, turn.op as u8, turn.object.0)
-}
-
-/// One bit of 64 for a key, for quick answers of no.
-fn bit(key: u64) -> u64 {
-    let spread = (key ^ key >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    1 << (spread >> 58)
-}
-
 impl Nth {
-    fn key(&self) -> u64 {
-        key(self.task, self.op, self.object)
+    fn is_of(&self, task: TaskId, op: Op, object: ObjectId) -> bool {
+        (self.task, self.op, self.object) == (task.0, op as u8, object.0)
+    }
+
+    fn is_like(&self, turn: &Move) -> bool {
+        self.is_of(turn.task, turn.op, turn.object)
     }
 }
 
@@ -66,97 +55,33 @@ pub(super) enum Limit {
     },
 }
 
-/// An order to be kept, and how far an execution has come with it.
-#[derive(Clone, Copy, Debug)]
-struct Order {
-    /// The two operations, and which of their tasks' operations like them they are.
-    first: (u64, u32),
-    second: (u64, u32),
-    must_happen: bool,
+/// How far an execution has come with a limit.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
     /// How many operations like the first one were taken, and which event the first one was.
     firsts: u32,
     first_at: Option<u32>,
-    /// How many operations like the second one were taken.
+    /// How many operations like the second one were taken, or how many choices.
     seconds: u32,
-}
-
-impl Order {
-    /// Whether the operation with this key, if it is taken next, is the second one.
-    fn is_second(&self, key: u64) -> bool {
-        self.second.0 == key && self.seconds + 1 == self.second.1
-    }
-}
-
-/// A choice whose value is fixed, and how far an execution has come with it.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    task: u16,
-    nth: u32,
-    of: u64,
-    value: u64,
-    /// How many choices the task made.
-    made: u32,
+    is_met: bool,
 }
 
 /// The limits of a search, with the progress of an execution.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
     list: Vec<Limit>,
-    orders: Vec<Order>,
-    choices: Vec<Choice>,
-    /// The bits of all first and second operations; of all second ones; and of those that would be
-    /// held back now.
-    concerned: u64,
-    may_be_held: u64,
-    held: u64,
+    progress: Vec<Progress>,
     /// Whether the execution has left the search at a choice.
     pub(super) is_left: bool,
 }
 
 impl Limits {
     pub(super) fn new(list: Vec<Limit>) -> Limits {
-        let orders = list.iter().filter_map(|limit| match limit {
-            Limit::Order {
-                first,
-                second,
-                must_happen,
-            } => Some(Order {
-                first: (first.key(), first.nth),
-                second: (second.key(), second.nth),
-                must_happen: *must_happen,
-                firsts: 0,
-                first_at: None,
-                seconds: 0,
-            }),
-            Limit::Choice { .. } => None,
-        });
-        let choices = list.iter().filter_map(|limit| match *limit {
-            Limit::Choice {
-                task,
-                nth,
-                of,
-                value,
-            } => Some(Choice {
-                task,
-                nth,
-                of,
-                value,
-                made: 0,
-            }),
-            Limit::Order { .. } => None,
-        });
-        let mut limits = Limits {
-            orders: orders.collect(),
-            choices: choices.collect(),
+        Limits {
+            progress: vec![Progress::default(); list.len()],
             list,
-            ..Limits::default()
-        };
-        for order in &limits.orders {
-            limits.concerned |= bit(order.first.0) | bit(order.second.0);
-            limits.may_be_held |= bit(order.second.0);
+            is_left: false,
         }
-        limits.hold();
-        limits
     }
 
     pub(super) fn list(&self) -> &[Limit] {
@@ -165,70 +90,78 @@ impl Limits {
 
     /// Prepares for an execution.
     pub(super) fn begin(&mut self) {
-        for order in &mut self.orders {
-            (order.firsts, order.first_at, order.seconds) = (0, None, 0);
-        }
-        self.hold();
-        self.choices.iter_mut().for_each(|choice| choice.made = 0);
+        self.progress.fill(Progress::default());
         self.is_left = false;
-    }
-
-    /// Finds out what would be held back now.
-    fn hold(&mut self) {
-        let waits = |order: &&Order| order.first_at.is_none() && order.is_second(order.second.0);
-        let orders = self.orders.iter().filter(waits);
-        self.held = orders.fold(0, |held, order| held | bit(order.second.0));
     }
 
     /// Whether a waiting operation is held back.
     pub(super) fn hold_back(&self, turn: &Move) -> bool {
-        let key = key_of(turn);
-        if self.held & bit(key) == 0 {
-            return false;
-        }
-        let mut orders = self.orders.iter();
-        orders.any(|order| order.is_second(key) && order.first_at.is_none())
+        let mut limits = self.list.iter().zip(&self.progress);
+        limits.any(|(limit, progress)| match limit {
+            Limit::Order { second, .. } => {
+                progress.first_at.is_none()
+                    && second.is_like(turn)
+                    && progress.seconds + 1 == second.nth
+            }
+            Limit::Choice { .. } => false,
+        })
     }
 
     /// Whether operations of this kind, by this task on this object, may be held back.
     pub(super) fn concern(&self, task: TaskId, op: Op, object: ObjectId) -> bool {
-        let key = key(task.0, op as u8, object.0);
-        self.may_be_held & bit(key) != 0 && self.orders.iter().any(|order| order.second.0 == key)
+        self.list.iter().any(|limit| match limit {
+            Limit::Order { second, .. } => second.is_of(task, op, object),
+            Limit::Choice { .. } => false,
+        })
     }
 
     /// Whether the event with this number had to happen before the waiting operation.
     pub(super) fn order(&self, number: u32, waiting: &Move) -> bool {
-        let key = key_of(waiting);
-        let mut orders = self.orders.iter();
-        self.may_be_held & bit(key) != 0
-            && orders.any(|order| order.is_second(key) && order.first_at == Some(number))
+        let mut limits = self.list.iter().zip(&self.progress);
+        limits.any(|(limit, progress)| match limit {
+            Limit::Order { second, .. } => {
+                progress.first_at == Some(number)
+                    && second.is_like(waiting)
+                    && progress.seconds + 1 == second.nth
+            }
+            Limit::Choice { .. } => false,
+        })
     }
 
     /// Sees the event with this number, an operation.
     pub(super) fn take(&mut self, number: u32, turn: &Move) {
-        let key = key_of(turn);
-        if self.concerned & bit(key) == 0 {
-            return;
-        }
-        for order in &mut self.orders {
-            order.seconds += u32::from(order.second.0 == key);
-            if order.first.0 == key {
-                order.firsts += 1;
-                if order.firsts == order.first.1 {
-                    order.first_at = Some(number);
+        for (limit, progress) in self.list.iter().zip(&mut self.progress) {
+            let Limit::Order { first, second, .. } = limit else {
+                continue;
+            };
+            progress.seconds += u32::from(second.is_like(turn));
+            if first.is_like(turn) {
+                progress.firsts += 1;
+                if progress.firsts == first.nth {
+                    progress.first_at = Some(number);
+                    progress.is_met = true;
                 }
             }
         }
-        self.hold();
     }
 
     /// Sees that a task chooses. Answers whether a value is allowed.
     pub(super) fn choose(&mut self, by: TaskId) -> impl Fn(u64) -> bool + use<> {
         let mut only = None;
-        for choice in self.choices.iter_mut().filter(|choice| choice.task == by.0) {
-            choice.made += 1;
-            if choice.made == choice.nth {
-                only = Some((choice.value, choice.of));
+        for (limit, progress) in self.list.iter().zip(&mut self.progress) {
+            if let Limit::Choice {
+                task,
+                nth,
+                of,
+                value,
+            } = *limit
+                && task == by.0
+            {
+                progress.seconds += 1;
+                if progress.seconds == nth {
+                    progress.is_met = true;
+                    only = Some((value, of));
+                }
             }
         }
         move |value| only.is_none_or(|(only, of)| value == only || (only == 0 && value >= of))
@@ -236,9 +169,10 @@ impl Limits {
 
     /// Whether an execution that is over is one of this search.
     pub(super) fn are_met(&self) -> bool {
-        let mut orders = self.orders.iter();
-        let mut choices = self.choices.iter();
-        orders.all(|order| !order.must_happen || order.first_at.is_some())
-            && choices.all(|choice| choice.value == 0 || choice.made >= choice.nth)
+        let mut limits = self.list.iter().zip(&self.progress);
+        limits.all(|(limit, progress)| match limit {
+            Limit::Order { must_happen, .. } => !must_happen || progress.is_met,
+            Limit::Choice { value, .. } => *value == 0 || progress.is_met,
+        })
     }
 }

@@ -48,13 +48,10 @@
 
 mod history;
 mod limits;
-mod orders;
 mod path;
-mod probe;
 mod races;
 mod split;
 mod state;
-mod undecided;
 mod wakeup;
 
 pub use state::PathState;
@@ -368,15 +365,25 @@ impl Dpor {
         Pick::Run(chosen)
     }
 
+    /// The operation, or one that nobody announced in its place.
+    fn counted_as(&self, turn: &Move) -> Move {
+        match self.plain_types {
+            true => Move {
+                op: Op::Unannounced,
+                object: PLAIN,
+                ..*turn
+            },
+            false => *turn,
+        }
+    }
+
     /// Begins the next search. `false` if there is none.
     fn next_unit(&mut self) -> bool {
         let Some(limits) = self.units.next() else {
             return false;
         };
         self.limits = Limits::new(limits);
-        if !self.is_probe {
-            self.waits.clear();
-        }
+        self.waits = Waits::new();
         (self.fresh, self.raced) = (0, 0);
         self.history.begin(0);
         true
@@ -433,10 +440,6 @@ impl Policy for Dpor {
     }
 
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
-        let is_held_back = |turn: &Move| self.limits.hold_back(turn);
-        if !self.plain_types && !moves.iter().any(is_held_back) {
-            return self.decide(moves, current);
-        }
         let mut limited = std::mem::take(&mut self.limited);
         limited.clear();
         limited.extend(moves.iter().map(|turn| {

@@ -1,23 +1,11 @@
 //! The path that is being explored: a level for every turn and every choice.
 
 use super::wakeup::{Action, Event, Link, NONE, independent};
-use super::{Dpor, Kind, Level, PLAIN, Tasks, lowest, only};
+use super::{Dpor, Kind, Level, Tasks, lowest, only};
 use crate::explore::turns::Move;
-use cutpoint_event::{Op, TaskId, log};
+use cutpoint_event::{TaskId, log};
 
 impl Dpor {
-    /// The operation, or one that nobody announced in its place.
-    pub(super) fn counted_as(&self, turn: &Move) -> Move {
-        match self.plain_types {
-            true => Move {
-                op: Op::Unannounced,
-                object: PLAIN,
-                ..*turn
-            },
-            false => *turn,
-        }
-    }
-
     /// The tasks whose operation was explored elsewhere when a new level begins: those of the turn
     /// before whose operation commutes with the one that was taken.
     pub(super) fn inherited_sleep(&self) -> Tasks {

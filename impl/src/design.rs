@@ -44,9 +44,9 @@ impl Design {
         }
     }
 
-    /// The classes that tasks wait for, in the order in which one task may wait for them. A class may
-    /// be waited for while holding one of the same class only where objects of it have an order: folios
-    /// by index.
+    /// The classes that tasks wait for, in the order in which one task may wait for them. A class
+    /// may be waited for while holding one of the same class only where objects of it have an
+    /// order: folios by index.
     ///
     /// The designs differ in where folios stand. IM puts them before the transaction, and so the
     /// writeback flag, which is held until a handle has seen to the I/O. BH puts both after it: a

@@ -7,6 +7,8 @@
 // One source for three runtimes is the point: see above.
 #![allow(clippy::duplicate_mod)]
 
+mod names;
+
 pub mod catalogue;
 pub mod request;
 

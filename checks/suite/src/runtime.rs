@@ -6,6 +6,7 @@ use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
 use super::variants::with_protocol;
 use crate::contract::Contract;
+use crate::names::with_names;
 use crate::record::BaseImage;
 use crate::request;
 use std::sync::Arc;
@@ -13,23 +14,10 @@ use std::sync::Arc;
 /// One execution of a scenario.
 pub type Body = Box<dyn Fn() + Send + Sync>;
 
-/// Evaluates `$call` with `$module` standing for the scenario of that name, and `$scenario` for the
-/// name itself. The value is an `Option`: `None` if there is no such scenario.
+/// Evaluates `$call` with `$module` standing for the scenario of that name. The value is an
+/// `Option`: `None` if there is no such scenario.
 macro_rules! with_scenario {
-    ($name:expr, $module:ident => $call:expr) => {
-        with_scenario!(@match $name, $module => $call;
-            dio_extend_vs_delalloc_writeback,
-            direct_write_pair,
-            direct_write_vs_read,
-            fsync_vs_checkpoint,
-            revoke_and_reuse,
-            short_write_punch_vs_mmap_fault,
-            short_write_punch_vs_writeback,
-            writeback_vs_punch_hole,
-            writeback_vs_truncate,
-        )
-    };
-    (@match $name:expr, $module:ident => $call:expr; $($scenario:ident,)*) => {
+    ($name:expr, $module:ident => $call:expr; $($scenario:ident,)*) => {
         match $name {
             $(stringify!($scenario) => {
                 use scenarios::$scenario as $module;
@@ -64,22 +52,12 @@ pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> O
         request::Design::Im => Design::Im,
         request::Design::Bh => Design::Bh,
     };
-    body_of!(scenario, variant, design;
-        dio_extend_vs_delalloc_writeback,
-        direct_write_pair,
-        direct_write_vs_read,
-        fsync_vs_checkpoint,
-        revoke_and_reuse,
-        short_write_punch_vs_mmap_fault,
-        short_write_punch_vs_writeback,
-        writeback_vs_punch_hole,
-        writeback_vs_truncate,
-    )
+    with_names!(body_of!(scenario, variant, design))
 }
 
 /// The image that a scenario's executions start from.
 pub fn base(scenario: &str) -> Option<BaseImage> {
-    let image = with_scenario!(scenario, module => module::base())?;
+    let image = with_names!(with_scenario!(scenario, module => module::base()))?;
     let blocks = image.blocks();
     Some(BaseImage {
         content: blocks
@@ -92,5 +70,5 @@ pub fn base(scenario: &str) -> Option<BaseImage> {
 
 /// What a scenario says of its file.
 pub fn contract(scenario: &str) -> Option<&'static Contract> {
-    with_scenario!(scenario, module => &module::CONTRACT)
+    with_names!(with_scenario!(scenario, module => &module::CONTRACT))
 }

@@ -15,6 +15,7 @@ use super::variants::with_protocol;
 use crate::content::{self, FILE_NAME, PART_SIZE};
 use crate::contract::Contract;
 use crate::e2fsck::{Condition, E2fsck, Judged};
+use crate::names::with_names;
 use crate::oracle::{self, Promise};
 use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
 use std::sync::Arc;
@@ -41,17 +42,7 @@ macro_rules! judge_of {
 /// step that differs between them), under a variant's protocol. `None` if the scenario has no such
 /// variant.
 pub fn judge(scenario: &str, variant: Option<&str>) -> Option<Judge> {
-    judge_of!(scenario, variant;
-        dio_extend_vs_delalloc_writeback,
-        direct_write_pair,
-        direct_write_vs_read,
-        fsync_vs_checkpoint,
-        revoke_and_reuse,
-        short_write_punch_vs_mmap_fault,
-        short_write_punch_vs_writeback,
-        writeback_vs_punch_hole,
-        writeback_vs_truncate,
-    )
+    with_names!(judge_of!(scenario, variant))
 }
 
 /// The crash engine's disk as a device of the core.

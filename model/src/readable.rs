@@ -4,7 +4,7 @@
 //! the disk), each column one block, so that a column shows a block from the user's side down to
 //! the medium. A cell's colour says in what condition it is, its text says what it holds.
 
-use crate::file::{Content, Extent, Folio};
+use crate::file::{Content, Disk, Extent, Folio, Inode};
 use std::fmt::{self, Write};
 
 /// A state that can be shown.
@@ -144,6 +144,34 @@ const NAME_WIDTH: usize = 130;
 const CHARACTER_WIDTH: usize = 8;
 
 impl Picture {
+    /// The variables of these names as a caption, and no rows yet.
+    pub fn captioned(state: &impl Readable, shown: &[&str]) -> Self {
+        let variables = state.variables().into_iter();
+        let caption = variables.filter(|(name, _)| shown.contains(name));
+        Self {
+            caption: caption
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// With a row below the others.
+    pub fn with_row(mut self, name: &'static str, cells: impl IntoIterator<Item = Cell>) -> Self {
+        self.rows.push((name, cells.into_iter().collect()));
+        self
+    }
+
+    /// With the rows of a file: its folios and mapping in memory, and on disk what has committed
+    /// and what the blocks hold.
+    pub fn with_file(self, folios: &[Folio], inode: &Inode, disk: &Disk) -> Self {
+        let extents = |extents: &[Extent]| extents.iter().map(Cell::of_extent).collect::<Vec<_>>();
+        self.with_row("page cache", folios.iter().map(Cell::of_folio))
+            .with_row("mapping", extents(&inode.extents))
+            .with_row("committed", extents(&disk.committed.extents))
+            .with_row("medium", disk.medium.iter().map(Cell::of_content))
+    }
+
     /// The picture as an SVG element.
     pub fn svg(&self) -> String {
         let columns = self.rows.iter().map(|(_, cells)| cells.len()).max();

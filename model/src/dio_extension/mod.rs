@@ -32,12 +32,12 @@
 
 use crate::check::Specification;
 use crate::file::{Content, Extent, Folio, Lblk, Metadata};
-use crate::invariants::{self, Condition, Invariant, always};
+use crate::invariants::{self, Condition, Invariant, properties};
 use crate::readable::drawing;
 use crate::rule::{Rule, Rules};
 use crate::step::{Action, Actor};
 use state::{At, Power, TruncateAt, WritebackAt, version_of};
-use stateright::{Expectation, Model, Property};
+use stateright::{Model, Property};
 
 pub mod state;
 
@@ -214,16 +214,7 @@ impl Model for DioExtension {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = always(CONDITIONS, self.config.only);
-        if self.config.only.is_none() {
-            let situations = SITUATIONS.iter();
-            properties.extend(situations.map(|(name, condition)| Property {
-                expectation: Expectation::Sometimes,
-                name,
-                condition: *condition,
-            }));
-        }
-        properties
+        properties(CONDITIONS, SITUATIONS, self.config.only)
     }
 
     fn as_svg(&self, path: stateright::Path<State, Action>) -> Option<String> {

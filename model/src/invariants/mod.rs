@@ -116,6 +116,30 @@ pub(crate) fn always<M: Model>(
     wanted.map(property).collect()
 }
 
+/// A situation that a model must be able to reach.
+pub(crate) fn sometimes<M: Model>(name: &'static str, condition: Condition<M>) -> Property<M> {
+    Property {
+        expectation: Expectation::Sometimes,
+        name,
+        condition,
+    }
+}
+
+/// The properties of a model whose situations can be reached in every configuration: those of
+/// [`always`], and the situations unless it is about one invariant only.
+pub(crate) fn properties<M: Model>(
+    conditions: &[(Invariant, Condition<M>)],
+    situations: &[(&'static str, Condition<M>)],
+    only: Option<Invariant>,
+) -> Vec<Property<M>> {
+    let mut properties = always(conditions, only);
+    if only.is_none() {
+        let situations = situations.iter();
+        properties.extend(situations.map(|(name, condition)| sometimes(name, *condition)));
+    }
+    properties
+}
+
 impl fmt::Display for Invariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id())

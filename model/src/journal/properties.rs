@@ -4,7 +4,7 @@ use super::device::{Content, Location};
 use super::state::{Checkpoint, Homeward, Map, Metadata, Owner, Power, Stage, State};
 use super::{Config, Journal};
 use crate::invariants::{self, Invariant, always};
-use stateright::{Expectation, Property};
+use stateright::Property;
 
 /// The log goes round: a transaction takes the place of an older one.
 pub const LOG_WRAPPED: &str = "a transaction took an older one's place in the log";
@@ -26,12 +26,7 @@ pub(super) fn properties(config: &Config) -> Vec<Property<Journal>> {
         return properties;
     }
     let mut sometimes = |is_possible: bool, name, condition: Condition| {
-        let expectation = Expectation::Sometimes;
-        properties.extend(is_possible.then_some(Property {
-            expectation,
-            name,
-            condition,
-        }));
+        properties.extend(is_possible.then(|| invariants::sometimes(name, condition)));
     };
     let commits = config.handles.min(config.transactions);
     let crashes = config.crashes;

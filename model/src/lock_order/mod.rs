@@ -28,12 +28,12 @@
 //! where for one.
 
 use crate::check::Specification;
-use crate::invariants::{Condition, Invariant, always};
+use crate::invariants::{Condition, Invariant, properties};
 use crate::readable::drawing;
 use crate::rule::Rule;
 use crate::step::{Action, Step};
 use program::Op;
-use stateright::{Expectation, Model, Property};
+use stateright::{Model, Property};
 use std::fmt;
 
 pub mod config;
@@ -286,16 +286,7 @@ impl Model for LockOrder {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = always(CONDITIONS, self.config.only);
-        if self.config.only.is_none() {
-            let situations = SITUATIONS.iter();
-            properties.extend(situations.map(|(name, condition)| Property {
-                expectation: Expectation::Sometimes,
-                name,
-                condition: *condition,
-            }));
-        }
-        properties
+        properties(CONDITIONS, SITUATIONS, self.config.only)
     }
 
     fn as_svg(&self, path: stateright::Path<State, Action<Place>>) -> Option<String> {

@@ -40,12 +40,12 @@
 
 use crate::check::Specification;
 use crate::file::{Extent, Lblk};
-use crate::invariants::{self, Condition, Invariant, always};
+use crate::invariants::{self, Condition, Invariant, properties};
 use crate::readable::drawing;
 use crate::rule::{Rule, Rules};
 use crate::step::{Action, Actor};
 use state::{FaultAt, WritebackAt, WriterAt};
-use stateright::{Expectation, Model, Property};
+use stateright::{Model, Property};
 
 pub mod state;
 
@@ -210,16 +210,7 @@ impl Model for ShortWritePunch {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let mut properties = always(CONDITIONS, self.config.only);
-        if self.config.only.is_none() {
-            let situations = SITUATIONS.iter();
-            properties.extend(situations.map(|(name, condition)| Property {
-                expectation: Expectation::Sometimes,
-                name,
-                condition: *condition,
-            }));
-        }
-        properties
+        properties(CONDITIONS, SITUATIONS, self.config.only)
     }
 
     fn as_svg(&self, path: stateright::Path<State, Action>) -> Option<String> {

@@ -360,20 +360,12 @@ impl Readable for State {
             Some(pblk) => Cell::new(self.medium[pblk.index()], Shade::Settled),
             None => Cell::new("", Shade::Empty),
         };
-        let variables = self.variables().into_iter();
-        let of_actors = variables
-            .filter(|(name, _)| ["reserved", "writer", "fault", "writeback"].contains(name));
+        let shown = ["reserved", "writer", "fault", "writeback"];
         let extents = &self.inode.extents;
-        Picture {
-            caption: of_actors
-                .map(|(name, value)| format!("{name}: {value}"))
-                .collect(),
-            rows: vec![
-                ("page cache", self.folios.iter().map(folio).collect()),
-                ("mapping", extents.iter().map(Cell::of_extent).collect()),
-                ("disk", extents.iter().map(medium).collect()),
-            ],
-        }
+        Picture::captioned(self, &shown)
+            .with_row("page cache", self.folios.iter().map(folio))
+            .with_row("mapping", extents.iter().map(Cell::of_extent))
+            .with_row("disk", extents.iter().map(medium))
     }
 }
 

@@ -4,7 +4,7 @@ use super::state::{Power, State, WritebackAt};
 use super::{Config, WritebackTruncate};
 use crate::file::{Extent, Folio, Lblk};
 use crate::invariants::{self, Invariant};
-use stateright::{Expectation, Property};
+use stateright::Property;
 
 /// Writeback knows something about a block that the truncate has removed since.
 pub const CUT_UNDER_WRITEBACK: &str = "truncate cut into a range that writeback had looked up";
@@ -27,12 +27,7 @@ pub(super) fn properties(config: &Config) -> Vec<Property<WritebackTruncate>> {
         return properties;
     }
     let mut sometimes = |is_possible: bool, name, condition: Condition| {
-        let expectation = Expectation::Sometimes;
-        properties.extend(is_possible.then_some(Property {
-            expectation,
-            name,
-            condition,
-        }));
+        properties.extend(is_possible.then(|| invariants::sometimes(name, condition)));
     };
     let has_journal = config.crash && config.commits > 0;
     sometimes(true, CUT_UNDER_WRITEBACK, cut_under_writeback);

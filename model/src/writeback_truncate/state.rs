@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::file::{Content, Disk, Extent, Folio, Inode, Ioend, Lblk, Metadata, Pblk};
-use crate::readable::{Cell, Picture, Readable, fmt_variables, spaced};
+use crate::readable::{Picture, Readable, fmt_variables, spaced};
 use crate::step::{Action, Actor, Step};
 use std::fmt;
 
@@ -246,29 +246,7 @@ impl Readable for State {
             "writeback",
             "truncate",
         ];
-        let variables = self.variables().into_iter();
-        let caption = variables.filter(|(name, _)| shown.contains(name));
-        let committed = &self.disk.committed.extents;
-        Picture {
-            caption: caption
-                .map(|(name, value)| format!("{name}: {value}"))
-                .collect(),
-            rows: vec![
-                (
-                    "page cache",
-                    self.folios.iter().map(Cell::of_folio).collect(),
-                ),
-                (
-                    "mapping",
-                    self.inode.extents.iter().map(Cell::of_extent).collect(),
-                ),
-                ("committed", committed.iter().map(Cell::of_extent).collect()),
-                (
-                    "medium",
-                    self.disk.medium.iter().map(Cell::of_content).collect(),
-                ),
-            ],
-        }
+        Picture::captioned(self, &shown).with_file(&self.folios, &self.inode, &self.disk)
     }
 }
 

@@ -4,6 +4,7 @@ use crate::cache::PageCache;
 use crate::design::Design;
 use crate::disk;
 use crate::disk::geometry::InodePosition;
+use crate::errseq::{MappingErrors, OpenFile};
 use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
@@ -42,6 +43,11 @@ pub struct Inode {
     pub dio_count: Outstanding,
     /// I/O that has completed and waits for the worker.
     pub completed: SpinLock<Vec<Ioend>>,
+    /// What its writeback has failed with.
+    pub errors: MappingErrors,
+    /// The file as those have it open who brought it into memory: who syncs an inode and has no
+    /// [`OpenFile`] of their own is told of errors through this one.
+    pub opened: OpenFile,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
     /// Who has it open.
@@ -103,6 +109,7 @@ impl Inode {
             reserved: 0,
             quota_reserved: 0,
         };
+        let errors = MappingErrors::new(ino.0);
         Inode {
             ino,
             position,
@@ -117,6 +124,8 @@ impl Inode {
             cache: PageCache::new(ino, blocks_per_folio),
             dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
+            opened: OpenFile::at(errors.sample()),
+            errors,
             sync_tid: LeafMutex::new(None),
             users: SpinLock::new(&class::I_COUNT, key, 0),
             links: LeafMutex::new(attributes.links),

@@ -15,7 +15,7 @@ use crate::journal::Handle;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
-use crate::{allocate, orphan, trace};
+use crate::{allocate, delalloc, orphan, trace};
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -40,6 +40,7 @@ pub fn truncate_down<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     match size < inode.size.get() {
         true => shrink(fs, inode, size),
@@ -109,7 +110,9 @@ pub fn truncate_pagecache_range<D: Device>(fs: &Filesystem<D>, inode: &Inode, bl
     }
 }
 
-/// The second handle: removes the mappings from `from` on, and takes the inode off the list.
+/// The second handle: removes the mappings from `from` on, and takes the inode off the list. Once
+/// the journal has been aborted there are no more handles: then it leaves the list in memory, and
+/// what was reserved is given back.
 ///
 /// # Locking
 /// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: a handle, then
@@ -118,6 +121,21 @@ pub fn truncate_pagecache_range<D: Device>(fs: &Filesystem<D>, inode: &Inode, bl
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
 pub fn free_blocks<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Inode,
+    from: Lblk,
+) -> Result<(), FsError> {
+    let outcome = free_blocks_in_handle(fs, inode, from);
+    if outcome.is_err() && fs.journal().aborted().is_some() {
+        delalloc::punch_delalloc(fs, inode, from..END);
+        if inode.links() > 0 {
+            orphan::forget(fs, inode);
+        }
+    }
+    outcome
+}
+
+fn free_blocks_in_handle<D: Device>(
     fs: &Filesystem<D>,
     inode: &Inode,
     from: Lblk,

@@ -89,7 +89,8 @@ impl InodeData {
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct DataGuard<'a> {
     inode: &'a Inode,
-    data: WriteGuard<'a, InodeData>,
+    /// The hold itself, but while [`DataGuard::unlocked`] has let go of it.
+    data: Option<WriteGuard<'a, InodeData>>,
 }
 
 impl Inode {
@@ -140,7 +141,7 @@ impl Inode {
     pub fn lock_data(&self) -> DataGuard<'_> {
         DataGuard {
             inode: self,
-            data: self.data.write(),
+            data: Some(self.data.write()),
         }
     }
 
@@ -273,6 +274,25 @@ impl Inode {
 }
 
 impl DataGuard<'_> {
+    /// Lets go of the lock, runs `section`, and takes the lock again.
+    ///
+    /// # Locking
+    /// Drops and retakes: `i_data_sem`, exclusive. What had been found out under it has to be found
+    /// out again.
+    pub fn unlocked<R>(&mut self, section: impl FnOnce() -> R) -> R {
+        self.check();
+        self.data = None;
+        let result = section();
+        self.data = Some(self.inode.data.write());
+        result
+    }
+
+    fn check(&self) {
+        if rt::CHECKED {
+            crate::invariants::instant::check(self.inode, self);
+        }
+    }
+
     /// Puts a mapping into the extent status tree. Returns how many delayed blocks it overwrote.
     ///
     /// # Locking
@@ -307,20 +327,23 @@ impl Deref for DataGuard<'_> {
     type Target = InodeData;
 
     fn deref(&self) -> &InodeData {
-        &self.data
+        self.data.as_ref().expect(HELD)
     }
 }
 
 impl DerefMut for DataGuard<'_> {
     fn deref_mut(&mut self) -> &mut InodeData {
-        &mut self.data
+        self.data.as_mut().expect(HELD)
     }
 }
 
 impl Drop for DataGuard<'_> {
     fn drop(&mut self) {
-        if rt::CHECKED {
-            crate::invariants::instant::check(self.inode, self);
+        if self.data.is_some() {
+            self.check();
         }
     }
 }
+
+/// Only [`DataGuard::unlocked`] lets go, and borrows the guard while it has.
+const HELD: &str = "a guard holds its lock";

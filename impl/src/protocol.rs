@@ -86,6 +86,11 @@ pub struct Protocol<D: Device> {
         Range<Lblk>,
     ) -> Result<(), FsError>,
 
+    /// When removing extents takes more credits than the transaction has room for: ends the handle
+    /// and begins another, with so many credits.
+    pub truncate_restart:
+        fn(&Filesystem<D>, &mut Handle<'_>, &Inode, &mut DataGuard<'_>, u32) -> Result<(), FsError>,
+
     /// Before a punch drops dirty folios: raises the size on disk to the punched range's end, `end`
     /// bytes, as far as the file reaches.
     pub update_disksize_before_punch: fn(&Filesystem<D>, &Inode, u64) -> Result<(), FsError>,
@@ -236,6 +241,7 @@ impl<D: Device> Protocol<D> {
             zero_partial_blocks: zero_partial::zero_partial_blocks,
             truncate_pagecache_range: truncate::truncate_pagecache_range,
             remove_space: truncate::remove_space,
+            truncate_restart: truncate::truncate_restart,
             update_disksize_before_punch: punch_hole::update_disksize_before_punch,
             orphan_add: orphan::add,
             orphan_del: orphan::del,

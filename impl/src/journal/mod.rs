@@ -69,6 +69,7 @@ use crate::units::{BLOCK_SIZE, Tid};
 use checkpoint::{Checkpoint, CheckpointList};
 use circular::Circular;
 use commit::Commit;
+use handle::Join;
 use log::{DeviceCache, Log};
 use log_space::LogSpace;
 use published::CommittedTid;
@@ -191,20 +192,8 @@ impl<D: Device> Journal<D> {
     /// Takes: a place in the running transaction, until the handle stops. Waits while a commit
     /// detaches the transaction. Where the log is short of room: takes and drops the commit mutex.
     pub fn start(&self, credits: u32) -> Result<Handle<'_>, JournalError> {
-        loop {
-            self.shared.barrier.enter();
-            if let Some(reason) = self.aborted() {
-                self.shared.barrier.exit();
-                return Err(JournalError::Aborted { reason });
-            }
-            match self.shared.with(|running| running.admit(credits)) {
-                Ok(tid) => return Ok(Handle::new(&self.shared, tid, credits)),
-                Err(refusal) => {
-                    self.shared.barrier.exit();
-                    self.make_room(refusal)?;
-                }
-            }
-        }
+        let tid = self.join(credits)?;
+        Ok(Handle::new(&self.shared, self, tid, credits))
     }
 
     /// The last transaction known to be committed.
@@ -439,6 +428,25 @@ impl<D: Device> Journal<D> {
                 Err(JournalError::Aborted { reason })
             }
             None => Ok(()),
+        }
+    }
+}
+
+impl<D: Device> Join for Journal<D> {
+    fn join(&self, credits: u32) -> Result<Tid, JournalError> {
+        loop {
+            self.shared.barrier.enter();
+            if let Some(reason) = self.aborted() {
+                self.shared.barrier.exit();
+                return Err(JournalError::Aborted { reason });
+            }
+            match self.shared.with(|running| running.admit(credits)) {
+                Ok(tid) => return Ok(tid),
+                Err(refusal) => {
+                    self.shared.barrier.exit();
+                    self.make_room(refusal)?;
+                }
+            }
         }
     }
 }

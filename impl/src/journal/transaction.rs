@@ -198,6 +198,17 @@ impl Running {
         Ok(transaction.tid)
     }
 
+    /// Gives a handle more credits, if transaction and log have room for them.
+    pub(super) fn extend(&mut self, more: u32) -> bool {
+        let needed = self.transaction.log_blocks_max(more);
+        let max = log_space::blocks_needed(self.space.transaction_credits_max(), 0);
+        let has_room = needed <= max.min(self.space.free_blocks());
+        if has_room {
+            self.transaction.outstanding_credits += more;
+        }
+        has_room
+    }
+
     /// Takes a handle's leave.
     pub(super) fn dismiss(&mut self, credits: u32) {
         self.transaction.updates -= 1;

@@ -5,6 +5,7 @@ mod direct;
 mod io_errors;
 mod mapped;
 mod ordered;
+mod restart;
 mod short_copy;
 
 use crate::design::Design;

@@ -8,11 +8,10 @@
 use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
-use crate::fs::Filesystem;
+use crate::fs::{DataError, Filesystem};
 use crate::inode::Inode;
 use crate::ioend::Ioend;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::{allocate, trace};
@@ -24,7 +23,7 @@ use std::ops::Range;
 ///
 /// # Locking
 /// Interrupt context: takes only `i_completed_io_lock`.
-pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) {
+pub fn end_bio<D: Device>(fs: &Filesystem<D>, mut ioend: Ioend) {
     for ticket in std::mem::take(&mut ioend.tickets) {
         if let Err(error) = fs.device().complete(ticket) {
             ioend.error = Some(error);
@@ -43,7 +42,13 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
             ),
         ])
     });
-    if ioend.error.is_none() && P::ends_in_interrupt(fs.design(), &ioend) {
+    if !ioend.is_bound {
+        if let Some(error) = ioend.error.take() {
+            ioend.inode.errors.set(error.into());
+        }
+        return end_writeback(&ioend);
+    }
+    if ioend.error.is_none() && (fs.protocol.ends_in_interrupt)(fs.design(), &ioend) {
         end_writeback(&ioend);
     } else {
         let inode = ioend.inode.clone();
@@ -63,20 +68,50 @@ pub fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
 ///
 /// # Locking
 /// Takes: a handle, then `i_data_sem`, for each I/O. No folio lock.
-pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+pub fn end_io_work<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
     let mut batch = inode.completed.write(std::mem::take);
     batch.sort_by_key(|ioend| ioend.blocks.start);
     for mut ioend in batch {
-        if ioend.error.is_none()
+        if (fs.protocol.end_io_converts)(&ioend)
             && let Err(error) = allocate::retry_after_commit(fs, || end_io(fs, &ioend))
         {
-            fs.report_writeback_error(error);
+            // What was written stays unwritten, or beyond the end of the file: it is lost.
+            (fs.protocol.end_io_failed)(fs, inode, error);
         }
         if let Some(error) = ioend.error.take() {
-            fs.report_writeback_error(error.into());
+            (fs.protocol.end_io_failed)(fs, inode, error.into());
         }
         end_writeback(&ioend);
     }
+}
+
+/// Whether the worker makes an I/O part of the file. Not one that has failed: its blocks hold what
+/// they held before.
+pub fn end_io_converts(ioend: &Ioend) -> bool {
+    ioend.error.is_none()
+}
+
+/// Sees to data of a file that could not be written, or not be made part of it. Who syncs the file
+/// is told; and with [`DataError::Abort`] no transaction commits any more.
+///
+/// It is the worker's, not the interrupt's, because recording an abort sleeps. The worker does not
+/// wait for the commit under way, which may be waiting for the very I/O that has failed.
+///
+/// # Locking
+/// Takes and waits for nothing. The folios are still under writeback, so that a commit, or an
+/// fsync, that waits for them finds the error.
+///
+/// # Source
+/// linux v7.0 fs/ext4/page-io.c `ext4_end_io_end`; include/linux/pagemap.h `mapping_set_error`.
+pub fn end_io_failed<D: Device>(fs: &Filesystem<D>, inode: &Inode, error: FsError) {
+    trace::step("note writeback error", || {
+        args([("ino", inode.ino.0.into())])
+    });
+    if fs.data_error == DataError::Abort {
+        fs.journal()
+            .mark_aborted(format!("data of inode {}: {error}", inode.ino));
+    }
+    inode.errors.set(error);
 }
 
 /// Converts what was written and raises the size on disk, in one handle.
@@ -88,13 +123,13 @@ pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode)
 /// # Crash
 /// The data may be in the volatile cache still. The commit that makes this handle durable flushes
 /// the device first.
-fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Result<(), FsError> {
+fn end_io<D: Device>(fs: &Filesystem<D>, ioend: &Ioend) -> Result<(), FsError> {
     let inode = &ioend.inode;
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     if ioend.unwritten {
         convert_unwritten(fs, &mut handle, inode, ioend.blocks.clone())?;
     }
-    P::update_disksize(fs, &mut handle, inode, ioend.end)?;
+    (fs.protocol.update_disksize)(fs, &mut handle, inode, ioend.end)?;
     handle.stop();
     Ok(())
 }
@@ -111,8 +146,8 @@ fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Resul
 /// # Errors
 /// [`FsError::TooManyExtents`], and [`FsError::NoSpace`] if a leaf is needed that only a commit
 /// makes available: then nothing has changed. [`FsError::Journal`].
-pub fn convert_unwritten<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn convert_unwritten<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     blocks: Range<Lblk>,
@@ -138,8 +173,8 @@ pub fn convert_unwritten<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`].
-pub fn update_disksize<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn update_disksize<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     end: u64,

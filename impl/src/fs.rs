@@ -17,7 +17,7 @@ use crate::ioend::Ioend;
 use crate::journal::{Handle, Journal};
 use crate::lock::{Mutex, MutexGuard, WorkList};
 use crate::orphan::OrphanList;
-use crate::protocol::{Correct, Protocol};
+use crate::protocol::Protocol;
 use crate::space::Space;
 use crate::units::{Ino, Lblk, Pblk};
 use crate::{completion, evict, fsync};
@@ -36,18 +36,32 @@ pub enum Background {
     Threads,
 }
 
+/// What becomes of the file system when writing data fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataError {
+    /// Who syncs the file is told: `data_err=ignore`. In the BH design a commit goes on, so that
+    /// new blocks may become part of a file without their data, and show what they held before.
+    #[default]
+    Report,
+    /// The journal is aborted too, so that no transaction commits that relies on the data:
+    /// `data_err=abort`.
+    Abort,
+}
+
 /// A mounted file system.
-pub struct Filesystem<D: Device, P: Protocol = Correct>(Arc<Mounted<D, P>>);
+pub struct Filesystem<D: Device>(Arc<Mounted<D>>);
 
 /// What a mounted file system consists of. The journal's hooks refer to it too, without keeping it.
-pub struct Mounted<D: Device, P: Protocol> {
+pub struct Mounted<D: Device> {
     pub(crate) device: Arc<D>,
     pub(crate) geometry: Geometry,
+    /// The steps that its operations take.
+    pub(crate) protocol: Protocol<D>,
     pub(crate) design: Design,
     pub(crate) delalloc: Delalloc,
     pub(crate) background: Background,
     pub(crate) blocks_per_folio: u32,
-    pub(crate) journal: Journal<D, P>,
+    pub(crate) journal: Journal<D>,
     pub(crate) buffers: BufferCache<D>,
     pub(crate) superblock: Arc<Buffer>,
     pub(crate) space: Arc<Space>,
@@ -57,30 +71,34 @@ pub struct Mounted<D: Device, P: Protocol> {
     pub(crate) direct_in_flight: WorkList<DirectIo>,
     // Filling the table from disk commutes: the first inode stays, and both are the same.
     pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
-    // Keeps the first error: set by workers, taken by whoever waited for them.
-    pub(crate) writeback_error: LeafMutex<Option<FsError>>,
+    pub(crate) data_error: DataError,
 }
 
-impl<D: Device, P: Protocol> Deref for Filesystem<D, P> {
-    type Target = Mounted<D, P>;
+impl<D: Device> Deref for Filesystem<D> {
+    type Target = Mounted<D>;
 
-    fn deref(&self) -> &Mounted<D, P> {
+    fn deref(&self) -> &Mounted<D> {
         &self.0
     }
 }
 
-impl<D: Device, P: Protocol> Filesystem<D, P> {
-    pub(crate) fn new(mounted: Arc<Mounted<D, P>>) -> Filesystem<D, P> {
+impl<D: Device> Filesystem<D> {
+    pub(crate) fn new(mounted: Arc<Mounted<D>>) -> Filesystem<D> {
         Filesystem(mounted)
     }
 
-    pub(crate) fn downgrade(&self) -> Weak<Mounted<D, P>> {
+    pub(crate) fn downgrade(&self) -> Weak<Mounted<D>> {
         Arc::downgrade(&self.0)
     }
 
     /// Which design's protocols run on it.
     pub fn design(&self) -> Design {
         self.design
+    }
+
+    /// The steps that its operations take.
+    pub fn protocol(&self) -> &Protocol<D> {
+        &self.protocol
     }
 
     /// The device.
@@ -94,7 +112,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     }
 
     /// The journal.
-    pub fn journal(&self) -> &Journal<D, P> {
+    pub fn journal(&self) -> &Journal<D> {
         &self.journal
     }
 
@@ -235,13 +253,24 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         }
     }
 
-    pub(crate) fn report_writeback_error(&self, error: FsError) {
-        self.writeback_error
-            .with(|slot| slot.get_or_insert(error).clone());
+    /// Refuses to change anything once the journal has been aborted: what is changed from then on
+    /// would never reach the disk.
+    ///
+    /// # Errors
+    /// [`FsError::ReadOnly`].
+    ///
+    /// # Source
+    /// linux v7.0 fs/ext4/ext4.h `ext4_emergency_state`, for `errors=remount-ro`.
+    pub fn expect_writable(&self) -> Result<(), FsError> {
+        match self.journal.aborted() {
+            Some(_) => Err(FsError::ReadOnly),
+            None => Ok(()),
+        }
     }
 
-    pub(crate) fn take_writeback_error(&self) -> Option<FsError> {
-        self.writeback_error.with(Option::take)
+    /// Whether the device never fails, so that errors need not be ordered against anything.
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.device.is_faultless()
     }
 
     /// Makes everything durable, for every file in memory.
@@ -253,7 +282,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             fsync::write_and_wait(self, &inode, Lblk(0)..Lblk(u32::MAX))?;
         }
         self.journal.commit_once()?;
-        self.device.flush()?;
+        self.journal.flush_device()?;
         Ok(())
     }
 
@@ -329,7 +358,7 @@ pub(crate) fn read_tree<D: Device>(
     Ok(ExtentTree::from_parts(extents, leaves))
 }
 
-impl<D: Device, P: Protocol> fmt::Debug for Filesystem<D, P> {
+impl<D: Device> fmt::Debug for Filesystem<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filesystem")
             .field("geometry", &self.geometry)

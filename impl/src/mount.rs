@@ -14,9 +14,9 @@ use crate::disk::error::FormatError;
 use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, SUPERBLOCK};
 use crate::disk::group::GroupDescriptor;
 use crate::disk::inode::FileType;
-use crate::disk::superblock::Superblock;
+use crate::disk::superblock::{STATE_ERROR, Superblock};
 use crate::error::FsError;
-use crate::fs::{Background, Filesystem, Mounted, read_tree};
+use crate::fs::{Background, DataError, Filesystem, Mounted, read_tree};
 use crate::inode::Inode;
 use crate::journal::{
     self, CommitHooks, Journal, JournalError, JournalLocation, JournalOptions, Recovered,
@@ -24,7 +24,7 @@ use crate::journal::{
 };
 use crate::lock::{Key, Mutex, WorkList, class};
 use crate::orphan::{self, OrphanList};
-use crate::protocol::{Correct, Protocol};
+use crate::protocol::Protocol;
 use crate::space::{GroupBuffers, Space};
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
@@ -41,6 +41,8 @@ pub struct MountOptions {
     pub design: Design,
     /// Whether allocation waits for writeback.
     pub delalloc: Delalloc,
+    /// What becomes of the file system when writing data fails.
+    pub data_error: DataError,
     /// Who runs background work.
     pub background: Background,
     /// Blocks in a folio, 1 to 32.
@@ -54,6 +56,7 @@ impl Default for MountOptions {
         MountOptions {
             design: Design::default(),
             delalloc: Delalloc::default(),
+            data_error: DataError::default(),
             background: Background::Stepped,
             blocks_per_folio: 4,
             journal: JournalOptions::default(),
@@ -66,6 +69,9 @@ impl Default for MountOptions {
 pub struct MountReport {
     /// What the log held, if the image was dirty.
     pub recovered: Option<Recovered>,
+    /// The error with which the journal had been aborted, if it had. From then on the superblock
+    /// says that the file system should be checked.
+    pub journal_error: Option<i32>,
     /// Orphans whose truncate was finished.
     pub orphans_truncated: u32,
     /// Orphans that were deleted.
@@ -121,21 +127,21 @@ pub enum MountError {
 
 /// What a commit needs of the file system. It knows the file system only once that is there;
 /// before, there is nothing to commit.
-struct Hooks<D: Device, P: Protocol> {
+struct Hooks<D: Device> {
     space: Arc<Space>,
-    mounted: LeafMutex<Weak<Mounted<D, P>>>,
+    mounted: LeafMutex<Weak<Mounted<D>>>,
 }
 
-impl<D: Device, P: Protocol> Hooks<D, P> {
+impl<D: Device> Hooks<D> {
     /// The file system, and the inode of a number, if both are still there.
-    fn inode(&self, ino: Ino) -> Option<(Filesystem<D, P>, Arc<Inode>)> {
+    fn inode(&self, ino: Ino) -> Option<(Filesystem<D>, Arc<Inode>)> {
         let fs = Filesystem::new(self.mounted.with(|mounted| mounted.upgrade())?);
         let inode = fs.inode_in_memory(ino)?;
         Some((fs, inode))
     }
 }
 
-impl<D: Device, P: Protocol> CommitHooks for Hooks<D, P> {
+impl<D: Device> CommitHooks for Hooks<D> {
     fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
         match self.inode(ino) {
             Some((fs, inode)) => writeback::submit_inode_data_buffers(&fs, &inode, bytes),
@@ -165,12 +171,10 @@ impl<D: Device> Filesystem<D> {
         device: Arc<D>,
         options: MountOptions,
     ) -> Result<(Filesystem<D>, MountReport), MountError> {
-        Filesystem::<D, Correct>::mount_with_protocol(device, options)
+        Filesystem::mount_with_protocol(device, options, Protocol::correct())
     }
-}
 
-impl<D: Device, P: Protocol> Filesystem<D, P> {
-    /// As [`Filesystem::mount`], with the steps of `P`.
+    /// As [`Filesystem::mount`], with other steps.
     ///
     /// # Crash
     /// Recovery and orphan clean-up can be cut short anywhere and done again.
@@ -180,13 +184,15 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     pub fn mount_with_protocol(
         device: Arc<D>,
         options: MountOptions,
-    ) -> Result<(Filesystem<D, P>, MountReport), MountError> {
+        protocol: Protocol<D>,
+    ) -> Result<(Filesystem<D>, MountReport), MountError> {
         let mut report = MountReport::default();
         let (superblock, descriptor) = read_group(&*device)?;
         let geometry = Geometry::new(&superblock, &descriptor);
         let location = journal_location(&device, &geometry)?;
         if superblock.needs_recovery {
-            let recovered = journal::recovery::recover_with_steps::<D, P>(&*device, &location)?;
+            let recovered =
+                journal::recovery::recover_with_steps(&*device, &location, &protocol.journal)?;
             trace::step("journal recovered", || {
                 args([
                     ("transactions", recovered.transactions.into()),
@@ -197,7 +203,11 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         }
         // Replay may have changed any of it.
         let (superblock, descriptor) = read_group(&*device)?;
-        mark_dirty(&*device, &superblock)?;
+        report.journal_error = journal::recorded_error(&*device, &location)?;
+        mark_dirty(&*device, &superblock, report.journal_error.is_some())?;
+        if report.journal_error.is_some() {
+            journal::clear_recorded_error(&*device, &location)?;
+        }
         let buffers = BufferCache::new(device.clone());
         let space = Arc::new(read_space(&buffers, &geometry, descriptor)?);
         let hooks = Arc::new(Hooks {
@@ -206,12 +216,20 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         });
         let journal = hooks.clone();
         let fs = Filesystem::new(Arc::new(Mounted {
-            journal: Journal::open_with_steps(device.clone(), location, journal, options.journal)?,
+            journal: Journal::open_with_steps(
+                device.clone(),
+                location,
+                journal,
+                options.journal,
+                protocol.journal,
+            )?,
             superblock: buffers.get(SUPERBLOCK)?,
             device,
             geometry,
+            protocol,
             design: options.design,
             delalloc: options.delalloc,
+            data_error: options.data_error,
             background: options.background,
             blocks_per_folio: options.blocks_per_folio,
             buffers,
@@ -221,7 +239,6 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
             in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
             direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
             inodes: LeafMutex::new(BTreeMap::new()),
-            writeback_error: LeafMutex::new(None),
         }));
         hooks.mounted.with(|mounted| *mounted = fs.downgrade());
         fs.charge_owners()?;
@@ -309,10 +326,10 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         let mut handle = self.start_handle(orphan::CREDITS + allocate::CREDITS)?;
         let mut data = inode.lock_data();
         let keep = Lblk::round_up(inode.disksize.get());
-        P::remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
+        (self.protocol.remove_space)(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
         self.mark_inode_dirty(&mut handle, &inode, &data)?;
         drop(data);
-        P::orphan_del(self, &mut handle, &inode)?;
+        (self.protocol.orphan_del)(self, &mut handle, &inode)?;
         handle.stop();
         Ok(false)
     }
@@ -386,13 +403,23 @@ fn read_space<D: Device>(
     Ok(Space::new(*geometry, blocks, inodes, descriptor, group))
 }
 
-/// Says on disk that the log may hold what the image lacks, before it ever does.
-fn mark_dirty<D: Device>(device: &D, superblock: &Superblock) -> Result<(), DeviceError> {
-    write_superblock(
-        device,
-        |on_disk: &mut Superblock| on_disk.needs_recovery = true,
-        superblock,
-    )
+/// Says on disk that the log may hold what the image lacks, before it ever does, and if there has
+/// been an error, that the file system should be checked.
+///
+/// # Source
+/// linux v7.0 fs/ext4/super.c `ext4_clear_journal_err`.
+fn mark_dirty<D: Device>(
+    device: &D,
+    superblock: &Superblock,
+    has_error: bool,
+) -> Result<(), DeviceError> {
+    let change = |on_disk: &mut Superblock| {
+        on_disk.needs_recovery = true;
+        if has_error {
+            on_disk.state |= STATE_ERROR;
+        }
+    };
+    write_superblock(device, change, superblock)
 }
 
 /// Says on disk that the image is complete without its log, and how much of it is free.
@@ -402,9 +429,7 @@ fn mark_dirty<D: Device>(device: &D, superblock: &Superblock) -> Result<(), Devi
 ///
 /// # Errors
 /// [`FsError::Device`], [`FsError::Format`].
-pub(crate) fn write_clean_superblock<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-) -> Result<(), FsError> {
+pub(crate) fn write_clean_superblock<D: Device>(fs: &Filesystem<D>) -> Result<(), FsError> {
     let blocks = fs.geometry.blocks;
     let superblock = fs
         .superblock

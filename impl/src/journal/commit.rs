@@ -25,7 +25,9 @@
 
 use crate::buffer::Buffer;
 use crate::device::{Device, DeviceError, Durability, Ticket};
+use crate::journal::abort::Abort;
 use crate::journal::circular::{LogBlock, LogRange};
+use crate::journal::error::JournalError;
 use crate::journal::format::descriptor::TAGS_MAX;
 use crate::journal::format::revoke_block::RECORDS_MAX;
 use crate::journal::format::{CommitRecord, Tag, descriptor, revoke_block};
@@ -81,6 +83,7 @@ pub struct Commit<'j, D> {
     /// The log that it goes to.
     pub log: &'j Log<D>,
     hooks: &'j dyn CommitHooks,
+    abort: &'j Abort,
     tid: Tid,
     state: TransactionState,
     captured: Vec<Captured>,
@@ -130,6 +133,7 @@ pub(super) fn detach<'j, D: Device>(
         let mut commit = Commit {
             log,
             hooks,
+            abort: &shared.abort,
             tid,
             state: TransactionState::Locked,
             captured: Vec::new(),
@@ -231,34 +235,65 @@ impl<D: Device> Commit<'_, D> {
 /// Writes a detached transaction to the log, up to and with its commit block.
 ///
 /// # Errors
-/// [`DeviceError`]; then the commit block may or may not be durable, and the journal must be
-/// aborted.
+/// [`JournalError::Device`]; then the commit block may or may not be durable, and the journal must
+/// be aborted. [`JournalError::Aborted`]: then it has not been written.
 ///
 /// # Locking
 /// Requires: the commit mutex.
-pub(super) fn write<D: Device, S: JournalSteps>(
+pub(super) fn write<D: Device>(
     commit: &mut Commit<'_, D>,
-) -> Result<(), DeviceError> {
-    let outcome = write_steps::<D, S>(commit);
+    steps: &JournalSteps<D>,
+) -> Result<(), JournalError> {
+    let outcome = write_steps(commit, steps);
     // Whatever went wrong, nothing that was submitted stays in flight.
-    outcome.and(wait_log(commit))
+    outcome.and(wait_log(commit).map_err(JournalError::from))
 }
 
-fn write_steps<D: Device, S: JournalSteps>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
+fn write_steps<D: Device>(
+    commit: &mut Commit<'_, D>,
+    steps: &JournalSteps<D>,
+) -> Result<(), JournalError> {
     commit.enter(TransactionState::Flush);
-    S::submit_ordered_data(commit)?;
+    (steps.submit_ordered_data)(commit)?;
     commit.enter(TransactionState::Commit);
-    S::write_revoke_blocks(commit)?;
-    write_descriptors_and_metadata::<D, S>(commit)?;
-    S::wait_ordered_data(commit)?;
+    (steps.write_revoke_blocks)(commit)?;
+    write_descriptors_and_metadata(commit, steps)?;
+    (steps.wait_ordered_data)(commit)?;
     for inode in std::mem::take(&mut commit.inodes) {
         inode.refile();
     }
-    S::wait_log(commit)?;
+    (steps.wait_log)(commit)?;
     commit.enter(TransactionState::Dflush);
-    S::preflush(commit)?;
+    (steps.preflush)(commit)?;
     commit.enter(TransactionState::Jflush);
-    S::write_commit_block(commit)
+    if (steps.is_aborted)(commit) {
+        let reason = commit.abort.peek().unwrap_or_default();
+        return Err(JournalError::Aborted { reason });
+    }
+    expect_i31(commit);
+    Ok((steps.write_commit_block)(commit)?)
+}
+
+/// Whether the journal has been aborted while the transaction was being written: then no commit
+/// block may follow. Looked at once, right before: an abort after that is an abort after this
+/// commit.
+///
+/// # Source
+/// linux v7.0 fs/jbd2/commit.c `journal_submit_commit_record`.
+pub fn is_aborted<D: Device>(commit: &Commit<'_, D>) -> bool {
+    let reason = commit.abort.reason(commit.log.device.is_faultless());
+    reason.is_some()
+}
+
+/// I31: no commit block is written once the journal is known to be aborted.
+fn expect_i31<D: Device>(commit: &Commit<'_, D>) {
+    if let Some(reason) = commit.abort.peek() {
+        rt::finding(
+            "I31",
+            || "no commit block after the journal has been aborted".into(),
+            || format!("transaction {} commits: {reason}", commit.tid),
+        );
+    }
 }
 
 /// What the log gets of a block: its content when the transaction was closed.
@@ -289,26 +324,28 @@ pub fn write_revoke_blocks<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), 
 ///
 /// # Errors
 /// [`DeviceError`].
-fn write_descriptors_and_metadata<D: Device, S: JournalSteps>(
+fn write_descriptors_and_metadata<D: Device>(
     commit: &mut Commit<'_, D>,
+    steps: &JournalSteps<D>,
 ) -> Result<(), DeviceError> {
     let captured = std::mem::take(&mut commit.captured);
     let outcome = captured
         .chunks(TAGS_MAX)
-        .try_for_each(|run| write_run::<D, S>(commit, run));
+        .try_for_each(|run| write_run(commit, run, steps));
     commit.captured = captured;
     outcome
 }
 
-fn write_run<D: Device, S: JournalSteps>(
+fn write_run<D: Device>(
     commit: &mut Commit<'_, D>,
     run: &[Captured],
+    steps: &JournalSteps<D>,
 ) -> Result<(), DeviceError> {
     let log = commit.log;
     let mut tags = Vec::with_capacity(run.len());
     for captured in run {
-        let image = S::frozen_image(captured);
-        let escaped = S::escape(&image);
+        let image = (steps.frozen_image)(captured);
+        let escaped = (steps.escape)(&image);
         let logged = escaped.as_ref().unwrap_or(&image);
         tags.push(Tag {
             home: captured.buffer.pblk(),
@@ -318,8 +355,8 @@ fn write_run<D: Device, S: JournalSteps>(
     }
     commit.submit(&descriptor::encode(commit.tid, &tags, log.seed, &log.uuid))?;
     for captured in run {
-        let image = S::frozen_image(captured);
-        let escaped = S::escape(&image);
+        let image = (steps.frozen_image)(captured);
+        let escaped = (steps.escape)(&image);
         commit.submit(escaped.as_ref().unwrap_or(&image))?;
     }
     Ok(())
@@ -371,7 +408,7 @@ pub fn wait_log<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError
 /// # Errors
 /// [`DeviceError`].
 pub fn preflush<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-    commit.log.device.flush()
+    commit.log.flush()
 }
 
 /// Writes the commit block and waits until it is durable.

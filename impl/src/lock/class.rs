@@ -53,3 +53,9 @@ pub static DIRECT_IN_FLIGHT: Class = Class::unranked("direct I/O in flight");
 pub static DIRECT_DONE: Class = Class::unranked("direct I/O done");
 /// The directory's contents.
 pub static DIRECTORY: Class = Class::unranked("directory lock");
+/// What writeback of a file has failed with, per inode.
+pub static MAPPING_ERRORS: Class = Class::unranked("writeback errors");
+/// Why the journal was aborted.
+pub static ABORT: Class = Class::unranked("journal abort");
+/// Flushing a device that may fail to.
+pub static DEVICE_CACHE: Class = Class::unranked("device cache");

@@ -19,13 +19,12 @@
 //! `ext4_normal_submit_inode_data_buffers`; fs/ext4/page-io.c `ext4_bio_write_folio`. It is the
 //! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a
 //! crash may show zeroes below a size that has committed. Departures: the first pass goes on past
-//! folios that need blocks; what can not be allocated stays dirty, where the kernel gives the data
-//! up; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
+//! folios that need blocks; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
 //! first, and relies on comparing with `i_size`. But between the two a truncate may take the blocks
 //! away and a write make new ones delayed, so that the size reaches over blocks that are not there,
 //! and a crash shows zeroes (I23). The explorer found that here.
 
-use super::{Gather, create_blocks, dirty_range};
+use super::{Gather, create_blocks, dirty_range, is_lasting};
 use crate::allocate::{self, Kind};
 use crate::cache::{Folio, FolioGuard};
 use crate::design::{self, Design};
@@ -35,7 +34,6 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::{Handle, Ordered};
-use crate::protocol::Protocol;
 use crate::trace;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
@@ -64,22 +62,54 @@ enum Unmapped {
 ///
 /// # Errors
 /// As [`super::writepages`], and [`FsError::MixedDesigns`].
-pub fn writepages<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn writepages<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
 ) -> Result<(), FsError> {
     design::expect(inode, Design::Bh)?;
+    fs.expect_writable()?;
     if write_mapped(fs, inode, range.clone(), wait, Unmapped::LeaveFolio) {
         return Ok(());
     }
     let mut rest = range;
     while rest.start < rest.end {
         // Nothing is held between the rounds, so a commit may be waited for.
-        rest.start = allocate::retry_after_commit(fs, || round(fs, inode, rest.clone(), wait))?;
+        match allocate::retry_after_commit(fs, || round(fs, inode, rest.clone(), wait)) {
+            Ok(next) => rest.start = next,
+            Err(error) => {
+                if is_lasting(&error) {
+                    give_up(fs, inode, rest, &error);
+                }
+                return Err(error);
+            }
+        }
     }
     Ok(())
+}
+
+/// After a round that has failed for good: gives up the dirty blocks in the range that have none on
+/// the device, and lets those be told who sync the file.
+///
+/// # Locking
+/// Takes: one folio lock at a time, and under it `i_data_sem`.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `mpage_release_unused_pages`. It drops the folios of one extent, with
+/// what is mapped of them; and it leaves telling to who called for writeback.
+fn give_up<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, range: Range<Lblk>, error: &FsError) {
+    for folio in inode.cache.lookup(range) {
+        let mut guard = folio.lock();
+        if !guard.is_attached() {
+            continue;
+        }
+        // Blocks that are being written are not among them: they have been mapped.
+        for run in needed(inode, &guard) {
+            (fs.protocol.discard_folio)(fs, inode, &mut guard, run);
+        }
+    }
+    (fs.protocol.end_io_failed)(fs, inode, error.clone());
 }
 
 /// Starts to write what a commit has to write of an inode: the dirty blocks in a range of bytes
@@ -90,8 +120,8 @@ pub fn writepages<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// None: what fails is reported to who waits for the data.
-pub fn submit_inode_data_buffers<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn submit_inode_data_buffers<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     bytes: Range<u64>,
 ) -> Result<(), DeviceError> {
@@ -104,11 +134,7 @@ pub fn submit_inode_data_buffers<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Requires: that ending I/O needs no handle. Waits for writeback.
-pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    bytes: Range<u64>,
-) {
+pub fn finish_inode_data_buffers<D: Device>(fs: &Filesystem<D>, inode: &Inode, bytes: Range<u64>) {
     let blocks = Lblk::containing(bytes.start)..Lblk::round_up(bytes.end);
     for folio in inode.cache.lookup(blocks) {
         fs.wait_on_writeback(&folio);
@@ -126,8 +152,8 @@ pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, and a handle, in whose transaction the size will change, and has
 /// not yet: what lies beyond it is not written. Takes: folio locks, one at a time.
-pub fn begin_ordered_truncate<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn begin_ordered_truncate<D: Device>(
+    fs: &Filesystem<D>,
     handle: &Handle<'_>,
     inode: &Arc<Inode>,
     size: u64,
@@ -149,11 +175,7 @@ pub fn begin_ordered_truncate<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux until v6.14 fs/ext4/inode.c `ext4_punch_hole`, which writes all dirty data out.
-pub fn write_out_ordered<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    blocks: Range<Lblk>,
-) {
+pub fn write_out_ordered<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, blocks: Range<Lblk>) {
     if inode.jinode.is_ordered() {
         trace::step("write out ordered data", || {
             args([("", trace::range(&blocks))])
@@ -185,8 +207,8 @@ pub fn inode_add_write(handle: &mut Handle<'_>, inode: &Inode, bytes: Range<u64>
 }
 
 /// Writes dirty folios without a handle. Says whether nothing is left that needs one.
-fn write_mapped<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_mapped<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -213,8 +235,8 @@ fn write_mapped<D: Device, P: Protocol>(
 
 /// Whether a locked folio has anything to write; waits for what is being written of it already,
 /// or, without `wait`, leaves it alone.
-fn is_to_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn is_to_write<D: Device>(
+    fs: &Filesystem<D>,
     folio: &Folio,
     guard: &FolioGuard<'_>,
     wait: bool,
@@ -259,13 +281,13 @@ fn needed(inode: &Inode, guard: &FolioGuard<'_>) -> Vec<Range<Lblk>> {
 ///
 /// Dirty is cleared, and the page write-protected, before the size is sampled: a store that the
 /// sample misses makes the folio dirty again.
-fn submit_folio<D: Device, P: Protocol>(
-    gather: &mut Gather<'_, D, P>,
+fn submit_folio<D: Device>(
+    gather: &mut Gather<'_, D>,
     folio: &Arc<Folio>,
     guard: &mut FolioGuard<'_>,
 ) -> u64 {
     let inode = gather.inode;
-    let dirty = P::clear_dirty_for_io(guard);
+    let dirty = (gather.fs.protocol.clear_dirty_for_io)(guard);
     trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
     let size = inode.size.get();
     let inside = Lblk::round_up(size);
@@ -304,8 +326,8 @@ fn submit_folio<D: Device, P: Protocol>(
 /// # Errors
 /// As [`super::writepages`]. What had been mapped before has been submitted, and the size on disk
 /// covers it.
-fn round<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn round<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -326,13 +348,13 @@ fn round<D: Device, P: Protocol>(
     let mut gather = Gather::new(fs, inode);
     let mut end = 0;
     for (folio, guard) in &mut batch {
-        if mapped.is_ok() || P::submits_partial_folio(inode, guard) {
+        if mapped.is_ok() || (fs.protocol.submits_partial_folio)(inode, guard) {
             end = end.max(submit_folio(&mut gather, folio, guard));
         }
     }
     gather.submit();
     if end > inode.disksize.get() {
-        P::update_disksize(fs, &mut handle, inode, end)?;
+        (fs.protocol.update_disksize)(fs, &mut handle, inode, end)?;
     }
     drop(batch);
     handle.stop();
@@ -345,8 +367,8 @@ type Locked<'f> = (&'f Arc<Folio>, FolioGuard<'f>);
 /// Locks the first dirty folio, and those that follow on, as long as every block from where one
 /// needs to be mapped to the next folio needs to be too. Returns them, and where to go on, unless
 /// that is nowhere.
-fn lock_batch<'f, D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn lock_batch<'f, D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     folios: &'f [Arc<Folio>],
     wait: bool,
@@ -381,15 +403,15 @@ fn lock_batch<'f, D: Device, P: Protocol>(
 }
 
 /// Maps every block of a run, extent by extent.
-fn map_extents<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn map_extents<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     run: Range<Lblk>,
 ) -> Result<(), FsError> {
     let mut at = run.start;
     while at < run.end {
-        at = P::mpage_map_one_extent(fs, handle, inode, at..run.end)?.end();
+        at = (fs.protocol.mpage_map_one_extent)(fs, handle, inode, at..run.end)?.end();
     }
     Ok(())
 }
@@ -406,8 +428,8 @@ fn map_extents<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
-pub fn mpage_map_one_extent<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn mpage_map_one_extent<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     range: Range<Lblk>,
@@ -426,7 +448,7 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
         }
     };
     let bytes = mapping.start.offset()..mapping.end().offset();
-    P::inode_add_wait(handle, inode, bytes);
+    (fs.protocol.inode_add_wait)(handle, inode, bytes);
     Ok(mapping)
 }
 
@@ -440,8 +462,8 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/ext4/extents.c `ext4_ext_convert_to_initialized`.
-pub(crate) fn convert_to_initialized<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn convert_to_initialized<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,

@@ -9,7 +9,7 @@
 //! The ext4-on-iomap series v4 09/23 `ext4_iomap_writepages`, `ext4_iomap_map_writeback_range`,
 //! `ext4_iomap_map_one_extent`; linux v7.0 fs/iomap/buffered-io.c `iomap_writepages`.
 
-use super::{Gather, dirty_range, map_create_blocks};
+use super::{Gather, dirty_range, is_lasting, map_create_blocks};
 use crate::cache::{Folio, FolioGuard};
 use crate::design::{self, Design};
 use crate::device::Device;
@@ -18,7 +18,6 @@ use crate::extent::status::Cookie;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{allocate, trace};
@@ -26,13 +25,13 @@ use rt::sync::Arc;
 use std::ops::Range;
 
 /// The state of one pass of writeback over a file.
-struct Pass<'a, D: Device, P: Protocol> {
-    fs: &'a Filesystem<D, P>,
+struct Pass<'a, D: Device> {
+    fs: &'a Filesystem<D>,
     inode: &'a Arc<Inode>,
     /// The last mapping and the cookie that says how long it holds.
     cached: Option<(Mapping, Cookie)>,
     /// I/O being gathered.
-    gather: Gather<'a, D, P>,
+    gather: Gather<'a, D>,
 }
 
 /// Writeback of [`super::writepages`] in the IM design.
@@ -46,13 +45,14 @@ struct Pass<'a, D: Device, P: Protocol> {
 ///
 /// # Errors
 /// As [`super::writepages`], and [`FsError::MixedDesigns`].
-pub fn writepages<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn writepages<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
 ) -> Result<(), FsError> {
     design::expect(inode, Design::Im)?;
+    fs.expect_writable()?;
     let mut pass = Pass {
         fs,
         inode,
@@ -63,8 +63,12 @@ pub fn writepages<D: Device, P: Protocol>(
     // One folio at a time: a folio that replaces one dropped meanwhile is not passed over.
     let mut rest = range;
     while let Some(folio) = inode.cache.next(rest.clone()) {
-        outcome = pass.write_folio(&folio, wait);
-        if outcome.is_err() {
+        let written = pass.write_folio(&folio, wait);
+        // Who waits wants everything written that can be.
+        let goes_on = wait && written.as_ref().err().is_some_and(is_lasting);
+        let is_done = written.is_err() && !goes_on;
+        outcome = outcome.and(written);
+        if is_done {
             break;
         }
         rest.start = folio.range().end;
@@ -73,7 +77,7 @@ pub fn writepages<D: Device, P: Protocol>(
     outcome
 }
 
-impl<D: Device, P: Protocol> Pass<'_, D, P> {
+impl<D: Device> Pass<'_, D> {
     fn write_folio(&mut self, folio: &Arc<Folio>, wait: bool) -> Result<(), FsError> {
         let mut guard = folio.lock();
         if !guard.is_attached() || !guard.has_dirty() {
@@ -85,7 +89,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         } else if folio.is_under_writeback() {
             return Ok(());
         }
-        let dirty = P::clear_dirty_for_io(&mut guard);
+        let dirty = (self.fs.protocol.clear_dirty_for_io)(&mut guard);
         trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
         let size = self.inode.size.get();
         let inside = Lblk::round_up(size);
@@ -101,13 +105,24 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
             }
             // Writeback is asked to go on as far as dirty data may reach.
             outcome = self.write_block(folio, &guard, lblk, inside, size);
-            if outcome.is_err() {
-                dirty[i..].iter().for_each(|&lblk| guard.redirty(lblk));
+            if let Err(error) = &outcome {
+                self.give_back(&mut guard, &dirty[i..], error);
                 break;
             }
         }
         folio.end_batch();
         outcome
+    }
+
+    /// After an error: the dirty blocks that have not been written stay dirty, or, where they never
+    /// could be written, are given up to the end of the folio.
+    fn give_back(&self, guard: &mut FolioGuard<'_>, rest: &[Lblk], error: &FsError) {
+        let Some(&first) = rest.first().filter(|_| is_lasting(error)) else {
+            return rest.iter().for_each(|&lblk| guard.redirty(lblk));
+        };
+        let end = guard.folio().range().end;
+        (self.fs.protocol.discard_folio)(self.fs, self.inode, guard, first..end);
+        (self.fs.protocol.end_io_failed)(self.fs, self.inode, error.clone());
     }
 
     fn write_block(
@@ -138,7 +153,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
     /// one, for which delayed blocks are allocated.
     fn map(&mut self, range: Range<Lblk>) -> Result<Mapping, FsError> {
         if let Some((mapping, cookie)) = self.cached
-            && P::writeback_map_is_valid(self.inode, &mapping, cookie, range.start)
+            && (self.fs.protocol.writeback_map_is_valid)(self.inode, &mapping, cookie, range.start)
         {
             return Ok(mapping);
         }
@@ -154,7 +169,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
     /// Allocates; blocks that only a commit makes available are waited for.
     fn allocate(&mut self, range: Range<Lblk>) -> Result<(Mapping, Cookie), FsError> {
         allocate::retry_after_commit(self.fs, || {
-            P::map_one_extent(self.fs, self.inode, range.clone())
+            (self.fs.protocol.map_one_extent)(self.fs, self.inode, range.clone())
         })
     }
 }
@@ -180,8 +195,8 @@ pub fn map_is_valid(inode: &Inode, mapping: &Mapping, cookie: Cookie, lblk: Lblk
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::Journal`], [`FsError::TooManyExtents`].
-pub fn map_one_extent<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn map_one_extent<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<(Mapping, Cookie), FsError> {

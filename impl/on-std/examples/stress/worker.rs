@@ -7,9 +7,12 @@ use extfs_std::device::file::FileDevice;
 use extfs_std::error::FsError;
 use extfs_std::fallocate::SizeMode;
 use extfs_std::fs::Filesystem;
+use extfs_std::fsync::Sync;
 use extfs_std::inode::Inode;
+use extfs_std::user::UserBuffer;
 use extfs_std::{
-    directory, evict, fallocate, fsync, punch_hole, read, setattr, unlink, write, zero_range,
+    direct, directory, evict, fallocate, fault, fsync, punch_hole, read, setattr, unlink, write,
+    zero_range,
 };
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,9 +25,13 @@ pub type Fs = Filesystem<FileDevice>;
 const WRITE_MAX: u64 = 3_500;
 
 /// The kinds of operations, as they are counted.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 14] = [
     "write",
     "synchronous write",
+    "direct write",
+    "synchronous direct write",
+    "direct read",
+    "store",
     "read",
     "punch",
     "zero range",
@@ -165,9 +172,30 @@ impl Worker {
         let range = self.random.within(stripe, STRIPE);
         let (at, len) = (range.start, range.end - range.start);
         match self.random.below(100) {
-            0..45 => {
+            0..25 => {
                 let bytes = stretch.write(range);
                 shared.run("write", || write::buffered_write(fs, inode, at, &bytes))
+            }
+            25..40 if shared.plan.is_direct(file) => {
+                let bytes = stretch.write(range);
+                shared.run("direct write", || {
+                    direct::direct_write(fs, inode, at, &bytes)
+                        .and_then(|written| expect_whole(written, len))
+                })
+            }
+            40..45 if shared.plan.is_direct(file) => {
+                let bytes = stretch.write(range.clone());
+                let user = UserBuffer::new(&bytes);
+                shared.run("synchronous direct write", || {
+                    direct::direct_write_sync(fs, inode, at, &user, Sync::Data)
+                        .and_then(|written| expect_whole(written, len))
+                })?;
+                stretch.range_durable(range);
+                Ok(())
+            }
+            25..45 => {
+                let bytes = stretch.write(range);
+                shared.run("store", || fault::store(fs, inode, at, &bytes))
             }
             45..50 => {
                 let bytes = stretch.write(range.clone());
@@ -198,6 +226,19 @@ impl Worker {
                 shared.run("fsync", || fsync::fsync(fs, inode))?;
                 stretch.durable();
                 Ok(())
+            }
+            74..80 if shared.plan.is_direct(file) => {
+                let expected = stretch.content(range);
+                let found = shared.run("direct read", || {
+                    direct::read::direct_read(fs, inode, at, len as usize)
+                })?;
+                match found == expected {
+                    true => Ok(()),
+                    false => Err(format!(
+                        "inode {}: a direct read differs at {at}",
+                        inode.ino
+                    )),
+                }
             }
             _ => shared.compare(inode, range.clone(), stretch.content(range)),
         }
@@ -230,9 +271,16 @@ impl Worker {
         let mode = [SizeMode::Keep, SizeMode::Extend][self.random.below(2) as usize];
         let extended = Change::Size(tail.size().max(range.end));
         match self.random.below(100) {
-            0..30 => {
+            0..15 => {
                 let bytes = tail.write(range);
                 shared.run("write", || write::buffered_write(fs, inode, at, &bytes))
+            }
+            15..30 => {
+                let bytes = tail.write(range);
+                shared.run("direct write", || {
+                    direct::direct_write(fs, inode, at, &bytes)
+                        .and_then(|written| expect_whole(written, len))
+                })
             }
             30..60 => {
                 tail.change(Change::Size(at));
@@ -339,6 +387,14 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+}
+
+/// A direct write that is short has found no space for the rest.
+fn expect_whole(written: usize, len: u64) -> Result<(), FsError> {
+    match written as u64 == len {
+        true => Ok(()),
+        false => Err(FsError::NoSpace),
     }
 }
 

@@ -4,16 +4,19 @@ use super::model::{self, Model};
 use super::op::{FILES, Op};
 use extfs_std::design::Design;
 use extfs_std::device::Device;
+use extfs_std::direct::{self, Submitted};
 use extfs_std::error::FsError;
 use extfs_std::fallocate::{self, SizeMode};
 use extfs_std::fs::Filesystem;
+use extfs_std::fsync::Sync;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
 use extfs_std::protocol::Protocol;
 use extfs_std::units::{BLOCK_SIZE, Lblk};
+use extfs_std::user::UserBuffer;
 use extfs_std::{
-    directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
+    directory, evict, fault, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
     zero_range,
 };
 use std::ops::Range;
@@ -33,6 +36,8 @@ pub struct Player<D: Device> {
     pub model: Model,
     /// Whether every remount changes the design: then what one has left, the other finds.
     pub alternates: bool,
+    /// Whether files are made without extents. Then what takes extents is refused.
+    pub is_block_mapped: bool,
 }
 
 /// The other design.
@@ -70,6 +75,7 @@ impl<D: Device> Player<D> {
             open,
             model,
             alternates: false,
+            is_block_mapped: false,
         };
         player.open_files()?;
         Ok(player)
@@ -87,13 +93,24 @@ impl<D: Device> Player<D> {
     }
 
     fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        if !op.goes_beside_direct() {
+            while self.fs.step_direct_io() {}
+        }
         let outcome = match *op {
             Op::Create { file } => return self.create(index, op, file),
             Op::Unlink { file } if !self.model.is_linked(file) => return Ok(()),
             Op::Unlink { file } => unlink::unlink(&self.fs, &name(file)),
             Op::Close { file } => return self.close(index, op, file),
-            Op::Write { file, offset, len } | Op::SyncWrite { file, offset, len } => {
-                return self.write(index, op, file, offset, len);
+            Op::Write { file, offset, len }
+            | Op::SyncWrite { file, offset, len }
+            | Op::Direct {
+                file, offset, len, ..
+            } => {
+                return self.write(index, op, file, (offset, len));
+            }
+            Op::Store { file, offset, len } => {
+                let len = self.mapped(file, offset, len);
+                return self.write(index, op, file, (offset, len));
             }
             Op::Read { file, offset, len } => return self.check_content(file, offset, len),
             Op::Commit => self
@@ -117,6 +134,7 @@ impl<D: Device> Player<D> {
             Ok(()) => self.model.apply(index, op),
             // What could not be allocated leaves sizes and contents as they were.
             Err(FsError::NoSpace) if op.allocates() => {}
+            Err(FsError::NeedsExtents) if op.allocates() && self.is_block_mapped => {}
             Err(error) => return Err(format!("fails: {error}")),
         }
         Ok(())
@@ -143,6 +161,10 @@ impl<D: Device> Player<D> {
             } => fallocate::fallocate(&self.fs, inode, offset, len, mode(keep)),
             Op::Fsync { .. } => fsync::fsync(&self.fs, inode),
             Op::Writeback { wait, .. } => writeback::writepages(&self.fs, inode, ALL, wait),
+            Op::Reclaim { .. } => {
+                fault::reclaim(inode, ALL);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -176,7 +198,11 @@ impl<D: Device> Player<D> {
             // An unlinked file of that number makes room for the new one.
             self.close(index, &Op::Close { file }, file)?;
         }
-        match directory::create(&self.fs, &name(file)) {
+        let created = match self.is_block_mapped {
+            true => directory::create_block_mapped(&self.fs, &name(file)),
+            false => directory::create(&self.fs, &name(file)),
+        };
+        match created {
             Ok(inode) if !exists => {
                 self.open[file] = Some(inode);
                 self.model.apply(index, op);
@@ -193,15 +219,16 @@ impl<D: Device> Player<D> {
         index: usize,
         op: &Op,
         file: usize,
-        offset: u64,
-        len: usize,
+        (offset, len): (u64, usize),
     ) -> Result<(), String> {
         let Some(inode) = &self.open[file] else {
             return Ok(());
         };
         let bytes = model::data(index, offset, len);
-        let outcome = match op {
+        let outcome = match *op {
             Op::SyncWrite { .. } => write::synchronous_write(&self.fs, inode, offset, &bytes),
+            Op::Direct { sync, queued, .. } => self.direct(inode, offset, &bytes, sync, queued),
+            Op::Store { .. } => fault::store(&self.fs, inode, offset, &bytes),
             _ => write::buffered_write(&self.fs, inode, offset, &bytes),
         };
         match outcome {
@@ -209,9 +236,58 @@ impl<D: Device> Player<D> {
                 self.model.apply(index, op);
                 Ok(())
             }
-            Err(FsError::NoSpace) => self.accept_short_write(file, offset, &bytes),
+            Err(FsError::NoSpace) => {
+                let inside = match op {
+                    // What is stored beyond the end is no part of the file.
+                    Op::Store { .. } => {
+                        let size = self.model.content(file).map_or(0, <[u8]>::len);
+                        size.saturating_sub(offset as usize).min(len)
+                    }
+                    _ => len,
+                };
+                self.accept_short_write(file, offset, &bytes[..inside])
+            }
             Err(error) => Err(format!("fails: {error}")),
         }
+    }
+
+    /// Writes directly. Where it is not whole there was no space for the rest.
+    fn direct(
+        &self,
+        inode: &Arc<Inode>,
+        offset: u64,
+        bytes: &[u8],
+        sync: bool,
+        queued: bool,
+    ) -> Result<(), FsError> {
+        let (fs, user) = (&self.fs, UserBuffer::new(bytes));
+        let written = match (sync, queued) {
+            (false, false) => direct::direct_write_from(fs, inode, offset, &user)?,
+            (true, false) => direct::direct_write_sync(fs, inode, offset, &user, Sync::Data)?,
+            (sync, true) => {
+                let submitted = match sync {
+                    false => direct::direct_write_async(fs, inode, offset, &user)?,
+                    true => direct::direct_write_sync_async(fs, inode, offset, &user, Sync::Data)?,
+                };
+                match submitted {
+                    Submitted::Done(written) => written,
+                    // It only overwrites, so nothing is missing when it ends.
+                    Submitted::Queued(_) => bytes.len(),
+                }
+            }
+        };
+        match written == bytes.len() {
+            true => Ok(()),
+            false => Err(FsError::NoSpace),
+        }
+    }
+
+    /// How much of a store lies in pages of which a part belongs to the file.
+    fn mapped(&self, file: usize, offset: u64, len: usize) -> usize {
+        let size = self.model.content(file).map_or(0, <[u8]>::len);
+        let page = self.options.blocks_per_folio as usize * BLOCK_SIZE;
+        let end = size.next_multiple_of(page);
+        end.saturating_sub(offset as usize).min(len)
     }
 
     /// A write that ran out of space has written some of its first blocks, and nothing else.

@@ -134,8 +134,8 @@ impl Played {
         is_whole.then_some(offset + len as u64)
     }
 
-    /// Whether the file may have its name still: it has had it since the last operation that promised
-    /// names too, which a synchronous write does not.
+    /// Whether the file may have its name still: it has had it since the last operation that
+    /// promised names too, which a synchronous write does not.
     fn may_be_named(&self, progress: Progress, at: usize, file: usize) -> bool {
         let commit = self.last(progress, file, |op| matches!(op, Op::Commit));
         let floor = commit.max(self.data_floor(progress, file));

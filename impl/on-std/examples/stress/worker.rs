@@ -176,27 +176,7 @@ impl Worker {
                 let bytes = stretch.write(range);
                 shared.run("write", || write::buffered_write(fs, inode, at, &bytes))
             }
-            25..40 if shared.plan.is_direct(file) => {
-                let bytes = stretch.write(range);
-                shared.run("direct write", || {
-                    direct::direct_write(fs, inode, at, &bytes)
-                        .and_then(|written| expect_whole(written, len))
-                })
-            }
-            40..45 if shared.plan.is_direct(file) => {
-                let bytes = stretch.write(range.clone());
-                let user = UserBuffer::new(&bytes);
-                shared.run("synchronous direct write", || {
-                    direct::direct_write_sync(fs, inode, at, &user, Sync::Data)
-                        .and_then(|written| expect_whole(written, len))
-                })?;
-                stretch.range_durable(range);
-                Ok(())
-            }
-            25..45 => {
-                let bytes = stretch.write(range);
-                shared.run("store", || fault::store(fs, inode, at, &bytes))
-            }
+            25..45 => own_beside_cache(&shared, file, inode, stretch, range),
             45..50 => {
                 let bytes = stretch.write(range.clone());
                 shared.run("synchronous write", || {
@@ -226,19 +206,6 @@ impl Worker {
                 shared.run("fsync", || fsync::fsync(fs, inode))?;
                 stretch.durable();
                 Ok(())
-            }
-            74..80 if shared.plan.is_direct(file) => {
-                let expected = stretch.content(range);
-                let found = shared.run("direct read", || {
-                    direct::read::direct_read(fs, inode, at, len as usize)
-                })?;
-                match found == expected {
-                    true => Ok(()),
-                    false => Err(format!(
-                        "inode {}: a direct read differs at {at}",
-                        inode.ino
-                    )),
-                }
             }
             _ => shared.compare(inode, range.clone(), stretch.content(range)),
         }
@@ -386,6 +353,52 @@ impl Worker {
                 *open = None;
                 Ok(())
             }
+        }
+    }
+}
+
+/// An operation on a stripe that the page cache is not asked for: direct I/O in some files, a store
+/// through a mapping in the others.
+fn own_beside_cache(
+    shared: &Shared,
+    file: usize,
+    inode: &Arc<Inode>,
+    stretch: &mut Stretch,
+    range: Range<u64>,
+) -> Outcome {
+    let fs = &shared.fs;
+    let (at, len) = (range.start, range.end - range.start);
+    if !shared.plan.is_direct(file) {
+        let bytes = stretch.write(range);
+        return shared.run("store", || fault::store(fs, inode, at, &bytes));
+    }
+    match at % 4 {
+        0 => {
+            let read = || direct::read::direct_read(fs, inode, at, len as usize);
+            match shared.run("direct read", read)? == stretch.content(range) {
+                true => Ok(()),
+                false => Err(format!(
+                    "inode {}: a direct read differs at {at}",
+                    inode.ino
+                )),
+            }
+        }
+        1 => {
+            let bytes = stretch.write(range.clone());
+            let user = UserBuffer::new(&bytes);
+            shared.run("synchronous direct write", || {
+                direct::direct_write_sync(fs, inode, at, &user, Sync::Data)
+                    .and_then(|written| expect_whole(written, len))
+            })?;
+            stretch.range_durable(range);
+            Ok(())
+        }
+        _ => {
+            let bytes = stretch.write(range);
+            shared.run("direct write", || {
+                direct::direct_write(fs, inode, at, &bytes)
+                    .and_then(|written| expect_whole(written, len))
+            })
         }
     }
 }

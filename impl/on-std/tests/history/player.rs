@@ -401,6 +401,7 @@ impl<D: Device> Player<D> {
     /// # Errors
     /// The first difference, or why it does not unmount.
     pub fn finish(mut self) -> Result<(), String> {
+        while self.fs.step_direct_io() {}
         self.check_contents()?;
         self.check_invariants()?;
         self.fs

@@ -11,7 +11,6 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::units::{Block, Pblk};
 
 /// Credits for one change of a file's mapping: inode, bitmap, group descriptor, superblock, and the
@@ -38,8 +37,8 @@ pub enum Kind {
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
-pub fn create_unwritten<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn create_unwritten<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
@@ -56,8 +55,8 @@ pub fn create_unwritten<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`create_unwritten`].
-pub fn create<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn create<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
@@ -109,8 +108,8 @@ fn goal(data: &DataGuard<'_>, wanted: Mapping) -> Pblk {
 /// [`FsError::TooManyExtents`], and [`FsError::NoSpace`] if a leaf is needed and only a commit
 /// makes its block available: then nothing has changed. [`FsError::Journal`],
 /// [`FsError::Device`].
-pub fn change_tree<D: Device, P: Protocol, R>(
-    fs: &Filesystem<D, P>,
+pub fn change_tree<D: Device, R>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
@@ -143,8 +142,8 @@ pub fn change_tree<D: Device, P: Protocol, R>(
 }
 
 /// Allocates leaves until there are `wanted`, or none of them.
-fn add_leaves<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn add_leaves<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     data: &mut DataGuard<'_>,
     leaves: &mut Vec<Pblk>,
@@ -178,8 +177,8 @@ fn add_leaves<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NoSpace`] if there is no space even so; what else `attempt` or the commit fails with.
-pub fn retry_after_commit<D: Device, P: Protocol, R>(
-    fs: &Filesystem<D, P>,
+pub fn retry_after_commit<D: Device, R>(
+    fs: &Filesystem<D>,
     mut attempt: impl FnMut() -> Result<R, FsError>,
 ) -> Result<R, FsError> {
     // A commit by somebody else, between the failure and the question whether one would help,

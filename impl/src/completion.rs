@@ -12,7 +12,6 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::ioend::Ioend;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::{allocate, trace};
@@ -24,7 +23,7 @@ use std::ops::Range;
 ///
 /// # Locking
 /// Interrupt context: takes only `i_completed_io_lock`.
-pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) {
+pub fn end_bio<D: Device>(fs: &Filesystem<D>, mut ioend: Ioend) {
     for ticket in std::mem::take(&mut ioend.tickets) {
         if let Err(error) = fs.device().complete(ticket) {
             ioend.error = Some(error);
@@ -43,7 +42,7 @@ pub fn end_bio<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut ioend: Ioend) 
             ),
         ])
     });
-    if ioend.error.is_none() && P::ends_in_interrupt(fs.design(), &ioend) {
+    if ioend.error.is_none() && (fs.protocol.ends_in_interrupt)(fs.design(), &ioend) {
         end_writeback(&ioend);
     } else {
         let inode = ioend.inode.clone();
@@ -63,7 +62,7 @@ pub fn ends_in_interrupt(design: Design, ioend: &Ioend) -> bool {
 ///
 /// # Locking
 /// Takes: a handle, then `i_data_sem`, for each I/O. No folio lock.
-pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+pub fn end_io_work<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
     let mut batch = inode.completed.write(std::mem::take);
     batch.sort_by_key(|ioend| ioend.blocks.start);
     for mut ioend in batch {
@@ -88,13 +87,13 @@ pub fn end_io_work<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode)
 /// # Crash
 /// The data may be in the volatile cache still. The commit that makes this handle durable flushes
 /// the device first.
-fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Result<(), FsError> {
+fn end_io<D: Device>(fs: &Filesystem<D>, ioend: &Ioend) -> Result<(), FsError> {
     let inode = &ioend.inode;
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     if ioend.unwritten {
         convert_unwritten(fs, &mut handle, inode, ioend.blocks.clone())?;
     }
-    P::update_disksize(fs, &mut handle, inode, ioend.end)?;
+    (fs.protocol.update_disksize)(fs, &mut handle, inode, ioend.end)?;
     handle.stop();
     Ok(())
 }
@@ -111,8 +110,8 @@ fn end_io<D: Device, P: Protocol>(fs: &Filesystem<D, P>, ioend: &Ioend) -> Resul
 /// # Errors
 /// [`FsError::TooManyExtents`], and [`FsError::NoSpace`] if a leaf is needed that only a commit
 /// makes available: then nothing has changed. [`FsError::Journal`].
-pub fn convert_unwritten<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn convert_unwritten<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     blocks: Range<Lblk>,
@@ -138,8 +137,8 @@ pub fn convert_unwritten<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`].
-pub fn update_disksize<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn update_disksize<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     end: u64,

@@ -25,7 +25,6 @@ use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::Handle;
 use crate::orphan;
-use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::write::{Progress, forget_beyond_eof, write_block};
@@ -47,8 +46,8 @@ enum Copied {
 /// # Locking
 /// Requires: `i_rwsem`, exclusive. Takes: one folio lock at a time, under it `i_data_sem`; and at
 /// other times handles. After a copy that failed beyond the end, `invalidate_lock`, exclusive.
-pub(crate) fn write_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn write_range<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<u64>,
     user: &UserBuffer<'_>,
@@ -81,8 +80,8 @@ pub(crate) fn write_range<D: Device, P: Protocol>(
 }
 
 /// Copies once, at byte `at` of the file and byte `from` of the caller's buffer.
-fn write_once<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_once<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     at: u64,
     user: &UserBuffer<'_>,
@@ -90,7 +89,7 @@ fn write_once<D: Device, P: Protocol>(
     len: usize,
 ) -> Result<Copied, FsError> {
     // Before the folio is locked, because the order is transaction, then folio.
-    match P::nonda_switch(fs) {
+    match (fs.protocol.nonda_switch)(fs) {
         false => write_through(fs, inode, None, at, user, from, len),
         true => allocate::retry_after_commit(fs, || {
             let handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
@@ -100,8 +99,8 @@ fn write_once<D: Device, P: Protocol>(
 }
 
 /// Copies once. With a handle the block is allocated, without one it is reserved.
-fn write_through<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_through<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     mut handle: Option<Handle<'_>>,
     at: u64,
@@ -116,8 +115,8 @@ fn write_through<D: Device, P: Protocol>(
         return Ok(Copied::Detached);
     }
     let iomap = match &mut handle {
-        Some(handle) => P::get_block(fs, handle, inode, lblk)?,
-        None => P::buffered_write_begin(fs, inode, lblk..Lblk(lblk.0 + 1))?,
+        Some(handle) => (fs.protocol.get_block)(fs, handle, inode, lblk)?,
+        None => (fs.protocol.buffered_write_begin)(fs, inode, lblk..Lblk(lblk.0 + 1))?,
     };
     let copied = user.copy_atomic(from, len);
     let outcome = write_block(fs, &mut guard, &iomap, at, copied, len);
@@ -139,14 +138,14 @@ fn write_through<D: Device, P: Protocol>(
     let mut raises_disksize = false;
     if end > size {
         inode.size.set(end);
-        raises_disksize = P::da_should_update_i_disksize(inode, lblk);
+        raises_disksize = (fs.protocol.da_should_update_i_disksize)(inode, lblk);
     }
     drop(guard);
     if end > size {
-        P::pagecache_isize_extended(inode, size, at);
+        (fs.protocol.pagecache_isize_extended)(inode, size, at);
     }
     if raises_disksize && let Some(mut handle) = handle {
-        P::update_disksize(fs, &mut handle, inode, end)?;
+        (fs.protocol.update_disksize)(fs, &mut handle, inode, end)?;
         raises_disksize = false;
     }
     Ok(Copied::Some(copied.len(), raises_disksize))
@@ -154,16 +153,16 @@ fn write_through<D: Device, P: Protocol>(
 
 /// Frees what lies beyond the end. What has been allocated there is in the handle's transaction, so
 /// that has an orphan record too.
-fn cut_off<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn cut_off<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     handle: Option<Handle<'_>>,
 ) -> Result<(), FsError> {
     if let Some(mut handle) = handle {
-        P::orphan_add(fs, &mut handle, inode)?;
+        (fs.protocol.orphan_add)(fs, &mut handle, inode)?;
         handle.stop();
     }
-    P::truncate_failed_write(fs, inode)
+    (fs.protocol.truncate_failed_write)(fs, inode)
 }
 
 /// Maps a block for writing at once: a hole is allocated, as written, and what is unwritten becomes
@@ -181,8 +180,8 @@ fn cut_off<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/ext4/inode.c `ext4_get_block`, `ext4_map_create_blocks`.
-pub fn get_block<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn get_block<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     lblk: Lblk,
@@ -204,7 +203,7 @@ pub fn get_block<D: Device, P: Protocol>(
     };
     let cookie = data.cookie();
     drop(data);
-    P::inode_add_write(
+    (fs.protocol.inode_add_write)(
         handle,
         inode,
         lblk.offset()..lblk.offset() + BLOCK_SIZE as u64,
@@ -255,13 +254,9 @@ pub fn da_should_update_i_disksize(inode: &Inode, lblk: Lblk) -> bool {
 /// # Crash
 /// The block is written in place, and nothing orders that: a crash may show, of the bytes that the
 /// file has gained in it, the zeroes that were there.
-fn raise_disksize<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    end: u64,
-) -> Result<(), FsError> {
+fn raise_disksize<D: Device>(fs: &Filesystem<D>, inode: &Inode, end: u64) -> Result<(), FsError> {
     let mut handle = fs.start_handle(allocate::CREDITS)?;
-    P::update_disksize(fs, &mut handle, inode, end)?;
+    (fs.protocol.update_disksize)(fs, &mut handle, inode, end)?;
     handle.stop();
     Ok(())
 }

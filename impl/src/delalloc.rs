@@ -22,7 +22,6 @@ use crate::fallocate::fill_hole;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::context::expect_exclusive;
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::Lblk;
 use std::ops::Range;
@@ -51,7 +50,7 @@ impl Delalloc {
 ///
 /// # Source
 /// linux v7.0 fs/ext4/inode.c `ext4_nonda_switch`.
-pub fn nonda_switch<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> bool {
+pub fn nonda_switch<D: Device>(fs: &Filesystem<D>) -> bool {
     match fs.delalloc {
         Delalloc::Always => false,
         Delalloc::WhileSpaceLasts => fs.space().is_nearly_promised(),
@@ -81,8 +80,8 @@ pub struct Iomap {
 ///
 /// # Errors
 /// [`FsError::NoSpace`]; if it allocates, also [`FsError::TooManyExtents`], [`FsError::Journal`].
-pub fn write_begin<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn write_begin<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<Iomap, FsError> {
@@ -95,7 +94,7 @@ pub fn write_begin<D: Device, P: Protocol>(
     if mapping.status != Status::Hole {
         return Ok(found((mapping, cookie)));
     }
-    if fs.design() == Design::Im && P::nonda_switch(fs) {
+    if fs.design() == Design::Im && (fs.protocol.nonda_switch)(fs) {
         return allocate::retry_after_commit(fs, || allocate_unwritten(fs, inode, range.clone()));
     }
     let mut data = inode.lock_data();
@@ -127,8 +126,8 @@ pub fn write_begin<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/iomap and the ext4-on-iomap series: `ext4_iomap_get_blocks`.
-fn allocate_unwritten<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn allocate_unwritten<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<Iomap, FsError> {
@@ -157,8 +156,8 @@ fn allocate_unwritten<D: Device, P: Protocol>(
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, and no folio lock. Takes: what [`write_delalloc_release`]
 /// takes.
-pub fn write_end<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn write_end<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     iomap: &Iomap,
     range: &Range<u64>,
@@ -167,9 +166,9 @@ pub fn write_end<D: Device, P: Protocol>(
     if iomap.mapping.status != Status::Delayed || !iomap.is_new {
         return;
     }
-    let blocks = P::unused_blocks(range, written);
+    let blocks = (fs.protocol.unused_blocks)(range, written);
     if blocks.start < blocks.end {
-        P::write_delalloc_release(fs, inode, blocks);
+        (fs.protocol.write_delalloc_release)(fs, inode, blocks);
     }
 }
 
@@ -187,11 +186,7 @@ pub fn unused_blocks(range: &Range<u64>, written: usize) -> Range<Lblk> {
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, and no folio lock. Takes: `invalidate_lock`, exclusive; under
 /// it what [`scan_and_punch`] takes.
-pub fn write_delalloc_release<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    blocks: Range<Lblk>,
-) {
+pub fn write_delalloc_release<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     let _invalidate = inode.invalidate_lock.write();
     scan_and_punch(fs, inode, blocks);
 }
@@ -201,18 +196,14 @@ pub fn write_delalloc_release<D: Device, P: Protocol>(
 /// # Locking
 /// Requires: `i_rwsem` and `invalidate_lock`, both exclusive. Takes: one folio lock at a time, and
 /// then `i_data_sem`.
-pub fn scan_and_punch<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    blocks: Range<Lblk>,
-) {
+pub fn scan_and_punch<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     expect_exclusive(
         &inode.invalidate_lock,
         "invalidate_lock",
         "punching delayed blocks",
     );
-    for clean in P::delalloc_clean_ranges(inode, blocks) {
-        P::punch_delalloc(fs, inode, clean);
+    for clean in (fs.protocol.delalloc_clean_ranges)(inode, blocks) {
+        (fs.protocol.punch_delalloc)(fs, inode, clean);
     }
 }
 
@@ -249,11 +240,7 @@ pub fn clean_ranges(inode: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
 ///
 /// # Locking
 /// Requires: `invalidate_lock`, exclusive. Takes: `i_data_sem`, exclusive.
-pub fn punch_delalloc<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    blocks: Range<Lblk>,
-) {
+pub fn punch_delalloc<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     let mut data = inode.lock_data();
     let delayed: Vec<Mapping> = data.peek_status_tree(|tree| {
         let delayed = tree.iter().filter(|m| m.status == Status::Delayed);

@@ -14,7 +14,6 @@ use crate::extent::tree::ExtentTree;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::units::{Lblk, Pblk};
 use crate::{allocate, trace};
 use rt::sync::Arc;
@@ -29,9 +28,7 @@ const CREATE_CREDITS: u32 = 4 + allocate::CREDITS;
 ///
 /// # Errors
 /// [`FsError::Format`], [`FsError::Device`].
-pub fn entries<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-) -> Result<Vec<disk::dir::Entry>, FsError> {
+pub fn entries<D: Device>(fs: &Filesystem<D>) -> Result<Vec<disk::dir::Entry>, FsError> {
     let _lock = fs.directory.lock();
     let mut entries = Vec::new();
     for (_, block) in blocks(fs)? {
@@ -48,10 +45,7 @@ pub fn entries<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NotFound`], [`FsError::Format`], [`FsError::Device`].
-pub fn lookup<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    name: &[u8],
-) -> Result<Arc<Inode>, FsError> {
+pub fn lookup<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<Arc<Inode>, FsError> {
     let _lock = fs.directory.lock();
     let found = blocks(fs)?.iter().find_map(|(_, block)| block.lookup(name));
     let inode = fs.inode(found.ok_or(FsError::NotFound)?.ino)?;
@@ -66,8 +60,8 @@ pub fn lookup<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NotFound`], [`FsError::Format`], [`FsError::Device`].
-pub(crate) fn block_of<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn block_of<D: Device>(
+    fs: &Filesystem<D>,
     name: &[u8],
 ) -> Result<(Pblk, DirectoryBlock), FsError> {
     let mut blocks = blocks(fs)?.into_iter();
@@ -82,8 +76,8 @@ pub(crate) fn block_of<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub(crate) fn store<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn store<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     at: Pblk,
     directory: &DirectoryBlock,
@@ -106,10 +100,7 @@ pub(crate) fn store<D: Device, P: Protocol>(
 /// [`FsError::Exists`], [`FsError::InvalidName`], [`FsError::DirectoryFull`], [`FsError::NoSpace`]
 /// for the blocks that its extent tree may need, [`FsError::NoInodes`], [`FsError::Journal`],
 /// [`FsError::Format`], [`FsError::Device`].
-pub fn create<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    name: &[u8],
-) -> Result<Arc<Inode>, FsError> {
+pub fn create<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<Arc<Inode>, FsError> {
     let _lock = fs.directory.lock();
     let blocks = blocks(fs)?;
     if blocks.iter().any(|(_, block)| block.lookup(name).is_some()) {
@@ -123,8 +114,8 @@ pub fn create<D: Device, P: Protocol>(
 }
 
 /// Makes the file in directory block `at`, which has room for its name.
-fn create_at<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn create_at<D: Device>(
+    fs: &Filesystem<D>,
     name: &[u8],
     at: Pblk,
     mut directory: DirectoryBlock,
@@ -157,9 +148,7 @@ fn create_at<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Requires: the directory lock.
-fn blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-) -> Result<Vec<(Pblk, DirectoryBlock)>, FsError> {
+fn blocks<D: Device>(fs: &Filesystem<D>) -> Result<Vec<(Pblk, DirectoryBlock)>, FsError> {
     let root = fs.inode(ROOT_INO)?;
     let seed = root.attributes().seed(root.position, fs.geometry().seed);
     let mut blocks = Vec::new();

@@ -8,7 +8,6 @@ use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::{allocate, orphan, trace};
@@ -31,10 +30,7 @@ const DELETE_CREDITS: u32 = orphan::CREDITS + allocate::CREDITS + 1;
 ///
 /// # Errors
 /// As [`delete`].
-pub fn iput<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-) -> Result<(), FsError> {
+pub fn iput<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
     if inode.put() && inode.links() == 0 {
         return delete(fs, inode);
     }
@@ -55,13 +51,10 @@ pub fn iput<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn delete<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-) -> Result<(), FsError> {
+pub fn delete<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
     if fs.design() == Design::Bh {
         let handle = fs.start_handle(1)?;
-        P::begin_ordered_truncate(fs, &handle, inode, 0);
+        (fs.protocol.begin_ordered_truncate)(fs, &handle, inode, 0);
     }
     drop_folios(fs, inode);
     // Before the number is free, or this might drop its next owner.
@@ -72,10 +65,10 @@ pub fn delete<D: Device, P: Protocol>(
         trace::step("delete inode", || args([("ino", inode.ino.0.into())]));
         inode.disksize.set(0);
         inode.size.set(0);
-        P::remove_space(fs, &mut handle, inode, &mut data, ALL)?;
+        (fs.protocol.remove_space)(fs, &mut handle, inode, &mut data, ALL)?;
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
-    P::orphan_del(fs, &mut handle, inode)?;
+    (fs.protocol.orphan_del)(fs, &mut handle, inode)?;
     // The time of deletion. This core reads no clock; and a time that could be an inode's number
     // would look like a link of the orphan list.
     let earliest = fs.geometry().inodes + 1;
@@ -88,7 +81,7 @@ pub fn delete<D: Device, P: Protocol>(
     Ok(())
 }
 
-fn drop_folios<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+fn drop_folios<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
     for folio in inode.cache.lookup(ALL) {
         let mut guard = folio.lock();
         fs.wait_on_writeback(&folio);
@@ -104,7 +97,7 @@ fn drop_folios<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
 ///
 /// # Locking
 /// Requires: that nobody else uses the inode. Takes: folio locks, `i_data_sem`.
-pub fn evict<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Arc<Inode>) {
+pub fn evict<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) {
     drop_folios(fs, inode);
     let mut data = inode.lock_data();
     let leaked = data.reserved;

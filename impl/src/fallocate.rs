@@ -14,7 +14,6 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
@@ -45,8 +44,8 @@ pub enum SizeMode {
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`]: then some blocks have been allocated, and the
 /// size has not changed. [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
-pub fn fallocate<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn fallocate<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     len: u64,
@@ -57,13 +56,13 @@ pub fn fallocate<D: Device, P: Protocol>(
         return Ok(());
     }
     let _rwsem = inode.i_rwsem.write();
-    P::inode_dio_wait(fs, inode);
+    (fs.protocol.inode_dio_wait)(fs, inode);
     let size = inode.size.get();
     alloc_file_blocks(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     if mode == SizeMode::Keep || end <= size {
         return Ok(());
     }
-    P::zero_eof(fs, inode, size, End::Grows)?;
+    (fs.protocol.zero_eof)(fs, inode, size, End::Grows)?;
     setattr::raise_sizes(fs, inode, end)
 }
 
@@ -83,8 +82,8 @@ pub fn checked_end(offset: u64, len: u64) -> Result<u64, FsError> {
 ///
 /// # Errors
 /// As [`fallocate`].
-pub fn alloc_file_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn alloc_file_blocks<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
@@ -100,8 +99,8 @@ pub fn alloc_file_blocks<D: Device, P: Protocol>(
 }
 
 /// Allocates the beginning of a range. Returns where what has been dealt with ends.
-fn alloc_extent<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn alloc_extent<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<Lblk, FsError> {
@@ -132,8 +131,8 @@ fn alloc_extent<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
-pub fn fill_hole<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn fill_hole<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,

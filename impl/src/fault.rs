@@ -35,7 +35,6 @@ use crate::error::FsError;
 use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::read;
 use crate::trace::{self, args};
 use crate::units::{BLOCK_SIZE, Block, Lblk};
@@ -51,8 +50,8 @@ use std::ops::Range;
 ///
 /// # Errors
 /// As [`page_mkwrite`]. What was stored before stays.
-pub fn store<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn store<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     offset: u64,
     bytes: &[u8],
@@ -92,8 +91,8 @@ fn try_store(inode: &Inode, lblk: Lblk, within: usize, bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// As [`read_fault`].
-pub fn load<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn load<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     offset: u64,
     len: usize,
@@ -124,11 +123,7 @@ fn try_load(inode: &Inode, lblk: Lblk) -> Option<Block> {
 ///
 /// # Errors
 /// [`FsError::BeyondEnd`] if the whole page lies beyond the end of the file; [`FsError::Device`].
-pub fn read_fault<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    lblk: Lblk,
-) -> Result<(), FsError> {
+pub fn read_fault<D: Device>(fs: &Filesystem<D>, inode: &Inode, lblk: Lblk) -> Result<(), FsError> {
     let _invalidate = inode.invalidate_lock.read();
     with_page(fs, inode, lblk, |_, _| Ok(()))
 }
@@ -144,23 +139,23 @@ pub fn read_fault<D: Device, P: Protocol>(
 /// # Errors
 /// [`FsError::BeyondEnd`] if the whole page lies beyond the end of the file. [`FsError::NoSpace`]:
 /// then some blocks may be dirty, and the page is as it was. [`FsError::Device`].
-pub fn page_mkwrite<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn page_mkwrite<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     lblk: Lblk,
 ) -> Result<(), FsError> {
     let _invalidate = inode.invalidate_lock.read();
-    if fs.design() == Design::Bh && P::nonda_switch(fs) {
+    if fs.design() == Design::Bh && (fs.protocol.nonda_switch)(fs) {
         return allocate::retry_after_commit(fs, || block_page_mkwrite(fs, inode, lblk));
     }
     with_page(fs, inode, lblk, |guard, inside| {
         let mut at = inside.start;
         while at < inside.end {
-            let iomap = P::buffered_write_begin(fs, inode, at..inside.end)?;
+            let iomap = (fs.protocol.buffered_write_begin)(fs, inode, at..inside.end)?;
             let end = iomap.mapping.end().min(inside.end);
             // At once: what has been reserved must lie under dirty data, whatever comes after.
             (at.0..end.0).for_each(|block| guard.mark_dirty(Lblk(block)));
-            P::page_mkwrite_end(fs, inode, &iomap, at..end);
+            (fs.protocol.page_mkwrite_end)(fs, inode, &iomap, at..end);
             at = end;
         }
         let_stores_through(fs, guard, inside);
@@ -175,8 +170,8 @@ pub fn page_mkwrite<D: Device, P: Protocol>(
 /// where every block has space already. Raises the size on disk over what it has allocated, as was
 /// proposed in 2025: where allocation has not always been immediate, that size may be the smaller
 /// one, and written blocks would lie beyond it.
-fn block_page_mkwrite<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn block_page_mkwrite<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     lblk: Lblk,
 ) -> Result<(), FsError> {
@@ -184,7 +179,7 @@ fn block_page_mkwrite<D: Device, P: Protocol>(
     let mut end = 0;
     with_page(fs, inode, lblk, |guard, inside| {
         for block in (inside.start.0..inside.end.0).map(Lblk) {
-            let iomap = P::get_block(fs, &mut handle, inode, block)?;
+            let iomap = (fs.protocol.get_block)(fs, &mut handle, inode, block)?;
             guard.mark_dirty(block);
             if iomap.is_new {
                 end = Lblk(block.0 + 1).offset();
@@ -194,14 +189,14 @@ fn block_page_mkwrite<D: Device, P: Protocol>(
         Ok(())
     })?;
     if end > inode.disksize.get() {
-        P::update_disksize(fs, &mut handle, inode, end)?;
+        (fs.protocol.update_disksize)(fs, &mut handle, inode, end)?;
     }
     handle.stop();
     Ok(())
 }
 
-fn let_stores_through<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn let_stores_through<D: Device>(
+    fs: &Filesystem<D>,
     guard: &mut FolioGuard<'_>,
     inside: Range<Lblk>,
 ) {
@@ -212,8 +207,8 @@ fn let_stores_through<D: Device, P: Protocol>(
 
 /// Locks the page that holds a block and makes it uptodate. `section` is given the blocks of the
 /// page that lie inside the file.
-fn with_page<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn with_page<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     lblk: Lblk,
     section: impl FnOnce(&mut FolioGuard<'_>, Range<Lblk>) -> Result<(), FsError>,
@@ -225,7 +220,7 @@ fn with_page<D: Device, P: Protocol>(
         let folio = inode.cache.grab(lblk);
         let mut guard = folio.lock();
         // Direct I/O and reclaim drop clean folios without `invalidate_lock`.
-        if !P::mkwrite_is_valid(&guard) {
+        if !(fs.protocol.mkwrite_is_valid)(&guard) {
             continue;
         }
         let range = folio.range();
@@ -246,8 +241,8 @@ fn with_page<D: Device, P: Protocol>(
 
 /// Ends what [`page_mkwrite`] has begun for some blocks of its page. They are dirty, so nothing is
 /// given back; and a fault holds `invalidate_lock` shared, so it could not look for what is clean.
-pub fn mkwrite_end<D: Device, P: Protocol>(
-    _fs: &Filesystem<D, P>,
+pub fn mkwrite_end<D: Device>(
+    _fs: &Filesystem<D>,
     _inode: &Inode,
     _iomap: &Iomap,
     _blocks: Range<Lblk>,

@@ -17,7 +17,7 @@ use crate::ioend::Ioend;
 use crate::journal::{Handle, Journal};
 use crate::lock::{Mutex, MutexGuard, WorkList};
 use crate::orphan::OrphanList;
-use crate::protocol::{Correct, Protocol};
+use crate::protocol::Protocol;
 use crate::space::Space;
 use crate::units::{Ino, Lblk, Pblk};
 use crate::{completion, evict, fsync};
@@ -37,17 +37,19 @@ pub enum Background {
 }
 
 /// A mounted file system.
-pub struct Filesystem<D: Device, P: Protocol = Correct>(Arc<Mounted<D, P>>);
+pub struct Filesystem<D: Device>(Arc<Mounted<D>>);
 
 /// What a mounted file system consists of. The journal's hooks refer to it too, without keeping it.
-pub struct Mounted<D: Device, P: Protocol> {
+pub struct Mounted<D: Device> {
     pub(crate) device: Arc<D>,
     pub(crate) geometry: Geometry,
+    /// The steps that its operations take.
+    pub(crate) protocol: Protocol<D>,
     pub(crate) design: Design,
     pub(crate) delalloc: Delalloc,
     pub(crate) background: Background,
     pub(crate) blocks_per_folio: u32,
-    pub(crate) journal: Journal<D, P>,
+    pub(crate) journal: Journal<D>,
     pub(crate) buffers: BufferCache<D>,
     pub(crate) superblock: Arc<Buffer>,
     pub(crate) space: Arc<Space>,
@@ -61,26 +63,31 @@ pub struct Mounted<D: Device, P: Protocol> {
     pub(crate) writeback_error: LeafMutex<Option<FsError>>,
 }
 
-impl<D: Device, P: Protocol> Deref for Filesystem<D, P> {
-    type Target = Mounted<D, P>;
+impl<D: Device> Deref for Filesystem<D> {
+    type Target = Mounted<D>;
 
-    fn deref(&self) -> &Mounted<D, P> {
+    fn deref(&self) -> &Mounted<D> {
         &self.0
     }
 }
 
-impl<D: Device, P: Protocol> Filesystem<D, P> {
-    pub(crate) fn new(mounted: Arc<Mounted<D, P>>) -> Filesystem<D, P> {
+impl<D: Device> Filesystem<D> {
+    pub(crate) fn new(mounted: Arc<Mounted<D>>) -> Filesystem<D> {
         Filesystem(mounted)
     }
 
-    pub(crate) fn downgrade(&self) -> Weak<Mounted<D, P>> {
+    pub(crate) fn downgrade(&self) -> Weak<Mounted<D>> {
         Arc::downgrade(&self.0)
     }
 
     /// Which design's protocols run on it.
     pub fn design(&self) -> Design {
         self.design
+    }
+
+    /// The steps that its operations take.
+    pub fn protocol(&self) -> &Protocol<D> {
+        &self.protocol
     }
 
     /// The device.
@@ -94,7 +101,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     }
 
     /// The journal.
-    pub fn journal(&self) -> &Journal<D, P> {
+    pub fn journal(&self) -> &Journal<D> {
         &self.journal
     }
 
@@ -329,7 +336,7 @@ pub(crate) fn read_tree<D: Device>(
     Ok(ExtentTree::from_parts(extents, leaves))
 }
 
-impl<D: Device, P: Protocol> fmt::Debug for Filesystem<D, P> {
+impl<D: Device> fmt::Debug for Filesystem<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filesystem")
             .field("geometry", &self.geometry)

@@ -8,7 +8,6 @@ use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::{trace, writeback};
@@ -26,10 +25,7 @@ use std::ops::Range;
 /// # Errors
 /// What writeback of this file system has failed with since it was last asked, and
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn fsync<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-) -> Result<(), FsError> {
+pub fn fsync<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
     fsync_range(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
     rt::acknowledged("fsync", || {
         args([
@@ -51,8 +47,8 @@ pub fn fsync<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`fsync`].
-pub fn fsync_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn fsync_range<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
@@ -61,7 +57,7 @@ pub fn fsync_range<D: Device, P: Protocol>(
         Some(tid) => fs.journal().wait_commit(tid)?,
         None => false,
     };
-    if P::fsync_needs_flush(has_flushed) {
+    if (fs.protocol.fsync_needs_flush)(has_flushed) {
         // Nothing of the inode had to be committed, or somebody else did that, but data written in
         // place may still be in the volatile cache.
         fs.device().flush()?;
@@ -82,8 +78,8 @@ pub fn needs_flush(has_flushed: bool) -> bool {
 ///
 /// # Errors
 /// As [`writeback::writepages`], and what the I/O failed with.
-pub fn write_and_wait<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn write_and_wait<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
 ) -> Result<(), FsError> {

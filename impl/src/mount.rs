@@ -24,7 +24,7 @@ use crate::journal::{
 };
 use crate::lock::{Key, Mutex, WorkList, class};
 use crate::orphan::{self, OrphanList};
-use crate::protocol::{Correct, Protocol};
+use crate::protocol::Protocol;
 use crate::space::{GroupBuffers, Space};
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Block, Ino, Lblk, Pblk, Tid};
@@ -121,21 +121,21 @@ pub enum MountError {
 
 /// What a commit needs of the file system. It knows the file system only once that is there;
 /// before, there is nothing to commit.
-struct Hooks<D: Device, P: Protocol> {
+struct Hooks<D: Device> {
     space: Arc<Space>,
-    mounted: LeafMutex<Weak<Mounted<D, P>>>,
+    mounted: LeafMutex<Weak<Mounted<D>>>,
 }
 
-impl<D: Device, P: Protocol> Hooks<D, P> {
+impl<D: Device> Hooks<D> {
     /// The file system, and the inode of a number, if both are still there.
-    fn inode(&self, ino: Ino) -> Option<(Filesystem<D, P>, Arc<Inode>)> {
+    fn inode(&self, ino: Ino) -> Option<(Filesystem<D>, Arc<Inode>)> {
         let fs = Filesystem::new(self.mounted.with(|mounted| mounted.upgrade())?);
         let inode = fs.inode_in_memory(ino)?;
         Some((fs, inode))
     }
 }
 
-impl<D: Device, P: Protocol> CommitHooks for Hooks<D, P> {
+impl<D: Device> CommitHooks for Hooks<D> {
     fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
         match self.inode(ino) {
             Some((fs, inode)) => writeback::submit_inode_data_buffers(&fs, &inode, bytes),
@@ -165,12 +165,10 @@ impl<D: Device> Filesystem<D> {
         device: Arc<D>,
         options: MountOptions,
     ) -> Result<(Filesystem<D>, MountReport), MountError> {
-        Filesystem::<D, Correct>::mount_with_protocol(device, options)
+        Filesystem::mount_with_protocol(device, options, Protocol::correct())
     }
-}
 
-impl<D: Device, P: Protocol> Filesystem<D, P> {
-    /// As [`Filesystem::mount`], with the steps of `P`.
+    /// As [`Filesystem::mount`], with other steps.
     ///
     /// # Crash
     /// Recovery and orphan clean-up can be cut short anywhere and done again.
@@ -180,13 +178,15 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     pub fn mount_with_protocol(
         device: Arc<D>,
         options: MountOptions,
-    ) -> Result<(Filesystem<D, P>, MountReport), MountError> {
+        protocol: Protocol<D>,
+    ) -> Result<(Filesystem<D>, MountReport), MountError> {
         let mut report = MountReport::default();
         let (superblock, descriptor) = read_group(&*device)?;
         let geometry = Geometry::new(&superblock, &descriptor);
         let location = journal_location(&device, &geometry)?;
         if superblock.needs_recovery {
-            let recovered = journal::recovery::recover_with_steps::<D, P>(&*device, &location)?;
+            let recovered =
+                journal::recovery::recover_with_steps(&*device, &location, &protocol.journal)?;
             trace::step("journal recovered", || {
                 args([
                     ("transactions", recovered.transactions.into()),
@@ -206,10 +206,17 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         });
         let journal = hooks.clone();
         let fs = Filesystem::new(Arc::new(Mounted {
-            journal: Journal::open_with_steps(device.clone(), location, journal, options.journal)?,
+            journal: Journal::open_with_steps(
+                device.clone(),
+                location,
+                journal,
+                options.journal,
+                protocol.journal,
+            )?,
             superblock: buffers.get(SUPERBLOCK)?,
             device,
             geometry,
+            protocol,
             design: options.design,
             delalloc: options.delalloc,
             background: options.background,
@@ -309,10 +316,10 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
         let mut handle = self.start_handle(orphan::CREDITS + allocate::CREDITS)?;
         let mut data = inode.lock_data();
         let keep = Lblk::round_up(inode.disksize.get());
-        P::remove_space(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
+        (self.protocol.remove_space)(self, &mut handle, &inode, &mut data, keep..Lblk(u32::MAX))?;
         self.mark_inode_dirty(&mut handle, &inode, &data)?;
         drop(data);
-        P::orphan_del(self, &mut handle, &inode)?;
+        (self.protocol.orphan_del)(self, &mut handle, &inode)?;
         handle.stop();
         Ok(false)
     }
@@ -402,9 +409,7 @@ fn mark_dirty<D: Device>(device: &D, superblock: &Superblock) -> Result<(), Devi
 ///
 /// # Errors
 /// [`FsError::Device`], [`FsError::Format`].
-pub(crate) fn write_clean_superblock<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-) -> Result<(), FsError> {
+pub(crate) fn write_clean_superblock<D: Device>(fs: &Filesystem<D>) -> Result<(), FsError> {
     let blocks = fs.geometry.blocks;
     let superblock = fs
         .superblock

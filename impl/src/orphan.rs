@@ -15,7 +15,6 @@ use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace;
 use crate::units::Ino;
 
@@ -52,8 +51,8 @@ impl OrphanList {
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn add<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn add<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
 ) -> Result<(), FsError> {
@@ -79,8 +78,8 @@ pub fn add<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn del<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn del<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
 ) -> Result<(), FsError> {
@@ -99,8 +98,8 @@ pub fn del<D: Device, P: Protocol>(
     Ok(())
 }
 
-fn set_head<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn set_head<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     head: Ino,
 ) -> Result<(), FsError> {
@@ -114,8 +113,8 @@ fn set_head<D: Device, P: Protocol>(
     })?
 }
 
-fn set_link<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn set_link<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     ino: Ino,
     next: Ino,

@@ -12,7 +12,6 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::{allocate, trace};
@@ -33,8 +32,8 @@ use std::ops::Range;
 /// # Errors
 /// [`FsError::TooManyExtents`], because a hole splits an extent: then the range may hold what it
 /// last held on disk. [`FsError::Journal`], [`FsError::Device`].
-pub fn punch_hole<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn punch_hole<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     len: u64,
@@ -49,18 +48,18 @@ pub fn punch_hole<D: Device, P: Protocol>(
         end if end > size => Lblk::round_up(size).offset(),
         end => end,
     };
-    P::inode_dio_wait(fs, inode);
+    (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    P::update_disksize_before_punch(fs, inode, end)?;
+    (fs.protocol.update_disksize_before_punch)(fs, inode, end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);
     if blocks.start >= blocks.end {
-        return P::zero_partial_blocks(fs, inode, offset..end);
+        return (fs.protocol.zero_partial_blocks)(fs, inode, offset..end);
     }
     if fs.design() == Design::Bh {
-        P::write_out_ordered(fs, inode, blocks.clone());
+        (fs.protocol.write_out_ordered)(fs, inode, blocks.clone());
     }
-    P::truncate_pagecache_range(fs, inode, blocks.clone());
-    let freed = P::zero_partial_blocks(fs, inode, offset..end)
+    (fs.protocol.truncate_pagecache_range)(fs, inode, blocks.clone());
+    let freed = (fs.protocol.zero_partial_blocks)(fs, inode, offset..end)
         .and_then(|()| allocate::retry_after_commit(fs, || free_blocks(fs, inode, blocks.clone())));
     if freed.is_err() {
         // The folios are gone, so what was delayed will never be written.
@@ -70,14 +69,14 @@ pub fn punch_hole<D: Device, P: Protocol>(
 }
 
 /// Removes the mappings of a range, and remembers that there is a hole.
-fn free_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn free_blocks<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     blocks: Range<Lblk>,
 ) -> Result<(), FsError> {
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     let mut data = inode.lock_data();
-    P::remove_space(fs, &mut handle, inode, &mut data, blocks.clone())?;
+    (fs.protocol.remove_space)(fs, &mut handle, inode, &mut data, blocks.clone())?;
     data.insert_status(Mapping {
         start: blocks.start,
         len: blocks.end.0 - blocks.start.0,
@@ -87,7 +86,7 @@ fn free_blocks<D: Device, P: Protocol>(
 }
 
 /// Gives up the delayed blocks of a range.
-fn drop_delayed<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode, blocks: Range<Lblk>) {
+fn drop_delayed<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     let mut data = inode.lock_data();
     let reclaimed = data.remove_status(blocks);
     fs.space().release(reclaimed);
@@ -104,8 +103,8 @@ fn drop_delayed<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode, bl
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn update_disksize_before_punch<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn update_disksize_before_punch<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     end: u64,
 ) -> Result<(), FsError> {

@@ -5,7 +5,6 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Block, Lblk};
 use rt::sync::Arc;
 
@@ -16,8 +15,8 @@ use rt::sync::Arc;
 ///
 /// # Errors
 /// [`FsError::Device`].
-pub fn read<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn read<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     len: usize,
@@ -49,8 +48,8 @@ pub fn read<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Device`].
-pub fn read_block<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn read_block<D: Device>(
+    fs: &Filesystem<D>,
     mapping: Mapping,
     lblk: Lblk,
 ) -> Result<Block, FsError> {

@@ -12,7 +12,6 @@ use crate::disk::inode::FILE_SIZE_MAX;
 use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::zero_partial::End;
 use crate::{allocate, trace, truncate};
@@ -29,8 +28,8 @@ use rt::sync::Arc;
 ///
 /// # Errors
 /// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
-pub fn set_size<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn set_size<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
@@ -52,8 +51,8 @@ pub fn set_size<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
-pub fn truncate_up<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn truncate_up<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
@@ -62,11 +61,7 @@ pub fn truncate_up<D: Device, P: Protocol>(
 }
 
 /// As [`truncate_up`], for holders of `i_rwsem`.
-fn grow<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    size: u64,
-) -> Result<(), FsError> {
+fn grow<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, size: u64) -> Result<(), FsError> {
     if size > FILE_SIZE_MAX {
         return Err(FsError::TooLarge);
     }
@@ -74,9 +69,9 @@ fn grow<D: Device, P: Protocol>(
     if size <= before {
         return Ok(());
     }
-    P::inode_dio_wait(fs, inode);
+    (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
-    P::zero_eof(fs, inode, before, End::Grows)?;
+    (fs.protocol.zero_eof)(fs, inode, before, End::Grows)?;
     raise_sizes(fs, inode, size)
 }
 
@@ -91,11 +86,7 @@ fn grow<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn raise_sizes<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    size: u64,
-) -> Result<(), FsError> {
+pub fn raise_sizes<D: Device>(fs: &Filesystem<D>, inode: &Inode, size: u64) -> Result<(), FsError> {
     let before = inode.size.get();
     {
         let mut handle = fs.start_handle(allocate::CREDITS)?;
@@ -106,6 +97,6 @@ pub fn raise_sizes<D: Device, P: Protocol>(
         inode.disksize.set(size);
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
-    P::pagecache_isize_extended(inode, before, size);
+    (fs.protocol.pagecache_isize_extended)(inode, before, size);
     Ok(())
 }

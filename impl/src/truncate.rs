@@ -12,7 +12,6 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
@@ -36,8 +35,8 @@ const END: Lblk = Lblk(u32::MAX);
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn truncate_down<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn truncate_down<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
@@ -58,35 +57,27 @@ pub fn truncate_down<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`truncate_down`].
-pub fn shrink<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    size: u64,
-) -> Result<(), FsError> {
-    P::inode_dio_wait(fs, inode);
+pub fn shrink<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, size: u64) -> Result<(), FsError> {
+    (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     if fs.design() == Design::Im {
-        P::zero_eof(fs, inode, size, End::Shrinks)?;
+        (fs.protocol.zero_eof)(fs, inode, size, End::Shrinks)?;
     }
     set_sizes(fs, inode, size)?;
-    P::truncate_pagecache_range(fs, inode, Lblk::round_up(size)..END);
+    (fs.protocol.truncate_pagecache_range)(fs, inode, Lblk::round_up(size)..END);
     if fs.design() == Design::Bh {
-        P::zero_eof(fs, inode, size, End::Shrinks)?;
+        (fs.protocol.zero_eof)(fs, inode, size, End::Shrinks)?;
     }
     free_blocks(fs, inode, Lblk::round_up(size))
 }
 
 /// The first handle: orphan record first, then both sizes.
-fn set_sizes<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    size: u64,
-) -> Result<(), FsError> {
+fn set_sizes<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, size: u64) -> Result<(), FsError> {
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
     if fs.design() == Design::Bh {
-        P::begin_ordered_truncate(fs, &handle, inode, size);
+        (fs.protocol.begin_ordered_truncate)(fs, &handle, inode, size);
     }
-    P::orphan_add(fs, &mut handle, inode)?;
+    (fs.protocol.orphan_add)(fs, &mut handle, inode)?;
     let data = inode.lock_data();
     trace::step("set i_disksize and i_size", || args([("to", size.into())]));
     inode.disksize.set(size);
@@ -100,11 +91,7 @@ fn set_sizes<D: Device, P: Protocol>(
 /// # Locking
 /// Requires: `i_rwsem` and `invalidate_lock`, both exclusive. Takes: one folio lock at a time, and
 /// waits for writeback under it.
-pub fn truncate_pagecache_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    blocks: Range<Lblk>,
-) {
+pub fn truncate_pagecache_range<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     for folio in inode.cache.lookup(blocks.clone()) {
         let mut guard = folio.lock();
         fs.wait_on_writeback(&folio);
@@ -116,7 +103,7 @@ pub fn truncate_pagecache_range<D: Device, P: Protocol>(
             trace::step("drop folio", || args([("", trace::range(&range))]));
             inode.cache.detach(&mut guard);
         } else {
-            P::protect_partial_folio(&mut guard);
+            (fs.protocol.protect_partial_folio)(&mut guard);
             guard.invalidate(blocks.clone());
         }
     }
@@ -130,22 +117,22 @@ pub fn truncate_pagecache_range<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn free_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn free_blocks<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     from: Lblk,
 ) -> Result<(), FsError> {
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
     {
         let mut data = inode.lock_data();
-        P::remove_space(fs, &mut handle, inode, &mut data, from..END)?;
+        (fs.protocol.remove_space)(fs, &mut handle, inode, &mut data, from..END)?;
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
     // A file without a name stays on the list until it has been deleted.
     if inode.links() == 0 {
         return Ok(());
     }
-    P::orphan_del(fs, &mut handle, inode)
+    (fs.protocol.orphan_del)(fs, &mut handle, inode)
 }
 
 /// After a write that failed: frees every block beyond the end, with its folios, and takes the file
@@ -160,14 +147,11 @@ pub fn free_blocks<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/ext4/truncate.h `ext4_truncate_failed_write`.
-pub fn truncate_failed_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-) -> Result<(), FsError> {
+pub fn truncate_failed_write<D: Device>(fs: &Filesystem<D>, inode: &Inode) -> Result<(), FsError> {
     let _invalidate = inode.invalidate_lock.write();
     let end = Lblk::round_up(inode.size.get());
     trace::step("truncate failed write", || args([("from", end.0.into())]));
-    P::truncate_pagecache_range(fs, inode, end..END);
+    (fs.protocol.truncate_pagecache_range)(fs, inode, end..END);
     free_blocks(fs, inode, end)
 }
 
@@ -181,8 +165,8 @@ pub fn truncate_failed_write<D: Device, P: Protocol>(
 /// Unless the range reaches beyond every extent, [`FsError::TooManyExtents`], and
 /// [`FsError::NoSpace`] if a leaf is needed that only a commit makes available: then nothing has
 /// changed. [`FsError::Journal`], [`FsError::Device`].
-pub fn remove_space<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn remove_space<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,

@@ -11,7 +11,6 @@ use crate::error::FsError;
 use crate::evict;
 use crate::fs::Filesystem;
 use crate::orphan;
-use crate::protocol::Protocol;
 use crate::trace;
 
 /// Credits for removing a name: the directory block, and what the orphan list takes.
@@ -31,7 +30,7 @@ const CREDITS: u32 = 1 + orphan::CREDITS;
 /// # Errors
 /// [`FsError::NotFound`], [`FsError::IsDirectory`], [`FsError::Journal`], [`FsError::Format`],
 /// [`FsError::Device`].
-pub fn unlink<D: Device, P: Protocol>(fs: &Filesystem<D, P>, name: &[u8]) -> Result<(), FsError> {
+pub fn unlink<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<(), FsError> {
     let inode = {
         let _lock = fs.directory.lock();
         let (at, mut directory) = directory::block_of(fs, name)?;
@@ -47,7 +46,7 @@ pub fn unlink<D: Device, P: Protocol>(fs: &Filesystem<D, P>, name: &[u8]) -> Res
         fs.modify_inode(&mut handle, ino, |on_disk: &mut disk::inode::Inode| {
             on_disk.links = 0
         })?;
-        P::orphan_add(fs, &mut handle, &inode)?;
+        (fs.protocol.orphan_add)(fs, &mut handle, &inode)?;
         inode.note_tid(handle.tid());
         // Counted while there is a name still, or who closes it last would delete it under us.
         inode.iget();

@@ -15,7 +15,6 @@ use crate::extent::status::Cookie;
 use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
@@ -36,8 +35,8 @@ use std::ops::Range;
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooLarge`], [`FsError::Device`]. What was written before the
 /// error stays written.
-pub fn buffered_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn buffered_write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     bytes: &[u8],
@@ -56,8 +55,8 @@ pub fn buffered_write<D: Device, P: Protocol>(
 /// # Errors
 /// If nothing was written: [`FsError::BadAddress`], [`FsError::NoSpace`], [`FsError::TooLarge`],
 /// [`FsError::Device`].
-pub fn buffered_write_from<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn buffered_write_from<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
@@ -80,8 +79,8 @@ pub fn buffered_write_from<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`buffered_write`], and then nothing is promised; as [`fsync::fsync`].
-pub fn synchronous_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn synchronous_write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     bytes: &[u8],
@@ -101,8 +100,8 @@ pub fn synchronous_write<D: Device, P: Protocol>(
 /// How much was written, and why it ended there.
 pub(crate) type Progress = (usize, Result<(), FsError>);
 
-fn write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
@@ -117,7 +116,7 @@ fn write<D: Device, P: Protocol>(
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if end > size
-        && let Err(error) = P::zero_eof(fs, inode, size, End::Grows)
+        && let Err(error) = (fs.protocol.zero_eof)(fs, inode, size, End::Grows)
     {
         return (0, Err(error));
     }
@@ -134,8 +133,8 @@ fn write<D: Device, P: Protocol>(
 
 /// Writes, mapping by mapping. What a mapping reserved and did not use is given back before the
 /// next one is looked for.
-fn write_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_range<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<u64>,
     user: &UserBuffer<'_>,
@@ -144,13 +143,13 @@ fn write_range<D: Device, P: Protocol>(
     while written < user.len() {
         let at = range.start + written as u64;
         let blocks = Lblk::containing(at)..Lblk::round_up(range.end);
-        let iomap = match P::buffered_write_begin(fs, inode, blocks) {
+        let iomap = match (fs.protocol.buffered_write_begin)(fs, inode, blocks) {
             Ok(iomap) => iomap,
             Err(error) => return (written, Err(error)),
         };
         let mapped = at..range.end.min(iomap.mapping.end().offset());
         let (more, outcome) = write_mapped(fs, inode, &iomap, mapped.clone(), user, written);
-        P::buffered_write_end(fs, inode, &iomap, &mapped, more);
+        (fs.protocol.buffered_write_end)(fs, inode, &iomap, &mapped, more);
         written += more;
         if outcome.is_err() {
             return (written, outcome);
@@ -161,8 +160,8 @@ fn write_range<D: Device, P: Protocol>(
 
 /// Writes into one mapping, block by block, until it ends or turns out to be stale. The first byte
 /// of `range` is byte `from` of the caller's buffer.
-fn write_mapped<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_mapped<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     iomap: &Iomap,
     range: Range<u64>,
@@ -182,7 +181,7 @@ fn write_mapped<D: Device, P: Protocol>(
         let mut guard = folio.lock();
         // The mapping was looked up before the folio was locked: it holds only while its cookie
         // does.
-        if !guard.is_attached() || !P::write_map_is_valid(inode, iomap.cookie) {
+        if !guard.is_attached() || !(fs.protocol.write_map_is_valid)(inode, iomap.cookie) {
             break;
         }
         let block_end = lblk.offset() + BLOCK_SIZE as u64;
@@ -196,7 +195,7 @@ fn write_mapped<D: Device, P: Protocol>(
                 if at + copied.len() as u64 > size {
                     inode.size.set(at + copied.len() as u64);
                     drop(guard);
-                    P::pagecache_isize_extended(inode, size, at);
+                    (fs.protocol.pagecache_isize_extended)(inode, size, at);
                 }
             }
             Ok(false) => {
@@ -214,8 +213,8 @@ fn write_mapped<D: Device, P: Protocol>(
 
 /// Puts `copied`, for which `len` bytes were wanted, into the cache at byte `at`. Says whether it
 /// counts: the beginning of a block of which nothing else is known does not.
-pub(crate) fn write_block<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn write_block<D: Device>(
+    fs: &Filesystem<D>,
     guard: &mut FolioGuard<'_>,
     iomap: &Iomap,
     at: u64,

@@ -29,7 +29,6 @@ use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{fsync, read, trace};
@@ -60,8 +59,8 @@ pub enum End {
 ///
 /// # Errors
 /// [`FsError::Device`], [`FsError::Journal`], and what writing the block fails with.
-pub fn zero_eof<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn zero_eof<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     size: u64,
     end: End,
@@ -82,8 +81,8 @@ pub fn zero_eof<D: Device, P: Protocol>(
 }
 
 /// IM: zeroes the end of a block, from byte `offset` of it on, and writes the block.
-fn zero_and_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn zero_and_write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     lblk: Lblk,
     offset: usize,
@@ -121,8 +120,8 @@ fn zero_and_write<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/ext4/inode.c `__ext4_block_zero_page_range`.
-fn block_zero_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn block_zero_range<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     lblk: Lblk,
@@ -148,7 +147,7 @@ fn block_zero_range<D: Device, P: Protocol>(
     trace::step("zero part of block", || args([("", bytes.clone().into())]));
     guard.write(lblk, part.start, &[0; BLOCK_SIZE][part]);
     drop(guard);
-    P::inode_add_write(handle, inode, bytes);
+    (fs.protocol.inode_add_write)(handle, inode, bytes);
     Ok(())
 }
 
@@ -164,8 +163,8 @@ fn block_zero_range<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Device`]; in the BH design also [`FsError::Journal`].
-pub fn zero_partial_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn zero_partial_blocks<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<u64>,
 ) -> Result<(), FsError> {
@@ -193,8 +192,8 @@ pub fn zero_partial_blocks<D: Device, P: Protocol>(
     }
 }
 
-fn zero_part<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn zero_part<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     lblk: Lblk,
     part: Range<usize>,
@@ -215,8 +214,8 @@ fn zero_part<D: Device, P: Protocol>(
 
 /// Brings a block into the cache if it may hold anything but zeroes; says whether it may. A block
 /// over a hole is never made dirty: it would have nowhere to go.
-fn fill_backed<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn fill_backed<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     guard: &mut FolioGuard<'_>,
     lblk: Lblk,

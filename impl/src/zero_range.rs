@@ -10,7 +10,6 @@ use crate::error::FsError;
 use crate::fallocate::{SizeMode, alloc_file_blocks, checked_end};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
@@ -33,8 +32,8 @@ use std::ops::Range;
 /// [`FsError::NoSpace`]: then some blocks have been allocated, and no content has changed.
 /// [`FsError::TooManyExtents`]: then part of the range may hold what it last held on disk.
 /// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
-pub fn zero_range<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn zero_range<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     len: u64,
@@ -45,24 +44,24 @@ pub fn zero_range<D: Device, P: Protocol>(
         return Ok(());
     }
     let _rwsem = inode.i_rwsem.write();
-    P::inode_dio_wait(fs, inode);
+    (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     let size = inode.size.get();
     let extends = mode == SizeMode::Extend && end > size;
     alloc_file_blocks(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     if extends {
-        P::zero_eof(fs, inode, size, End::Grows)?;
+        (fs.protocol.zero_eof)(fs, inode, size, End::Grows)?;
     }
-    P::update_disksize_before_punch(fs, inode, end)?;
+    (fs.protocol.update_disksize_before_punch)(fs, inode, end)?;
     let whole = Lblk::round_up(offset)..Lblk::containing(end);
     if whole.start < whole.end {
         if fs.design() == Design::Bh {
-            P::write_out_ordered(fs, inode, whole.clone());
+            (fs.protocol.write_out_ordered)(fs, inode, whole.clone());
         }
-        P::truncate_pagecache_range(fs, inode, whole.clone());
+        (fs.protocol.truncate_pagecache_range)(fs, inode, whole.clone());
         allocate::retry_after_commit(fs, || convert_to_unwritten(fs, inode, whole.clone()))?;
     }
-    P::zero_partial_blocks(fs, inode, offset..end)?;
+    (fs.protocol.zero_partial_blocks)(fs, inode, offset..end)?;
     match extends {
         true => setattr::raise_sizes(fs, inode, end),
         false => Ok(()),
@@ -70,8 +69,8 @@ pub fn zero_range<D: Device, P: Protocol>(
 }
 
 /// Marks the written blocks of a range unwritten: from then on they read as zeroes.
-fn convert_to_unwritten<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn convert_to_unwritten<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     blocks: Range<Lblk>,
 ) -> Result<(), FsError> {

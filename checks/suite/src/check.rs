@@ -7,7 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::contract::Contract;
 use crate::e2fsck::E2fsck;
 use crate::on_shuttle::extfs::lock::class;
-use crate::on_std::recovery::Judge;
+use crate::on_std::recovery::{self, Judge};
 use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
@@ -15,7 +15,7 @@ use crate::report::{External, Part, Progress, Report, Verdict};
 use crate::request::{Engine, Granularity, Request, RequestError};
 use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
-use crate::{on_loom, on_shuttle, on_std};
+use crate::{on_loom, on_shuttle};
 use cutpoint::crash::{
     CrashChecker, CrashFailure, CrashFinding, CrashOptions, Cut, CutMode, LazyDisk, MemoryBase,
     Observations, Recover,
@@ -100,12 +100,6 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
             "the variants of scenario '{name}' are of the {design} design; use --design {design}"
         ));
     }
-    let has_variants = request.engine != Engine::Loom || cfg!(feature = "loom-variants");
-    if request.variant.is_some() && !has_variants {
-        let text = "this build runs only correct protocols on loom; build it with \
-                    --features cutpoint-gate/loom-variants, or use --engine dpor";
-        return unsupported(text.into());
-    }
     let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);
     if request.preemptions.is_some() && !has_bound {
         return unsupported(format!(
@@ -144,9 +138,8 @@ impl Session {
         };
         let base = on_shuttle::runtime::base(&request.scenario).ok_or_else(unknown)?;
         let contract = on_shuttle::runtime::contract(&request.scenario).ok_or_else(unknown)?;
-        let judge = on_std::recovery::judge(&request.scenario, request.variant.as_deref())
-            .ok_or_else(unknown)?;
-        let correct = on_std::recovery::judge(&request.scenario, None).ok_or_else(unknown)?;
+        let judge = |variant| recovery::judge(variant, request.design).ok_or_else(unknown);
+        let (judge, correct) = (judge(request.variant.as_deref())?, judge(None)?);
         let mut memory = MemoryBase::zeroed(base.block_size, base.blocks);
         for (block, data) in &base.content {
             memory = memory.with(*block, data);

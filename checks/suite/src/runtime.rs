@@ -4,7 +4,8 @@
 use super::extfs::design::Design;
 use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
-use super::variants::with_protocol;
+use super::scenarios::setting::Mounting;
+use super::variants;
 use crate::contract::Contract;
 use crate::names::with_names;
 use crate::record::BaseImage;
@@ -28,31 +29,20 @@ macro_rules! with_scenario {
     };
 }
 
-/// The bodies of scenarios, each under the correct protocol and its own variants.
-macro_rules! body_of {
-    ($name:expr, $variant:expr, $design:expr; $($scenario:ident,)*) => {
-        match $name {
-            $(stringify!($scenario) => {
-                let base = scenarios::$scenario::base();
-                let run = with_protocol!($scenario, $variant, P => {
-                    scenarios::$scenario::run::<P> as fn(&Arc<_>, Design)
-                })?;
-                let design = $design;
-                Some(Box::new(move || run(&base, design)))
-            })*
-            _ => None,
-        }
-    };
-}
-
 /// The body of a scenario under a variant, or under the correct protocol, in a design. `None` if
 /// there is no such scenario or variant.
 pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> Option<Body> {
-    let design = match design {
-        request::Design::Im => Design::Im,
-        request::Design::Bh => Design::Bh,
+    let mounting = Mounting {
+        design: match design {
+            request::Design::Im => Design::Im,
+            request::Design::Bh => Design::Bh,
+        },
+        protocol: variants::protocol(variant)?,
     };
-    with_names!(body_of!(scenario, variant, design))
+    with_names!(with_scenario!(scenario, module => {
+        let base = module::base();
+        Box::new(move || module::run(&base, &mounting)) as Body
+    }))
 }
 
 /// The image that a scenario's executions start from.

@@ -15,13 +15,11 @@ mod judges;
 
 use crash_history::images::crash_images;
 use crash_history::run::{SHORT_LOG, Setting, Start, Summary, check_seeds};
-use crash_history::seeded;
+use crash_history::seeded::Seeded;
 use cutpoint::crash::Tear;
-use cutpoint_suite::on_std::variants;
 use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
-use extfs_std::protocol::{Correct, Protocol};
 use history::{Op, sequences};
 use judges::kernel::Access;
 use judges::{E2fsprogs, Kernel, Tree, difference};
@@ -42,9 +40,10 @@ fn replay(
         blocks_per_folio,
         log_blocks_max,
         tear,
+        seeded: None,
     };
     Start::new()
-        .check::<Correct>(ops, setting, &mut Summary::default())
+        .check(ops, setting, &mut Summary::default())
         .unwrap();
 }
 
@@ -187,15 +186,16 @@ fn limit_a_torn_superblock_does_not_mount() {
         blocks_per_folio: 1,
         log_blocks_max: None,
         tear: Tear::Sector,
+        seeded: None,
     };
-    let outcome = Start::new().check::<Correct>(&[], setting, &mut Summary::default());
+    let outcome = Start::new().check(&[], setting, &mut Summary::default());
     let why = outcome.unwrap_err();
     assert!(why.contains("superblock"), "{why}");
 }
 
 /// What the history shows under a protocol with a seeded bug. Under the correct one it shows
 /// nothing.
-fn shows<P: Protocol>(design: Design, ops: &[Op], log_blocks_max: Option<u32>) -> String {
+fn shows(seeded: Seeded, design: Design, ops: &[Op], log_blocks_max: Option<u32>) -> String {
     let delalloc = Delalloc::Always;
     replay((design, delalloc), 1, log_blocks_max, Tear::Block, ops);
     let setting = Setting {
@@ -204,8 +204,9 @@ fn shows<P: Protocol>(design: Design, ops: &[Op], log_blocks_max: Option<u32>) -
         blocks_per_folio: 1,
         log_blocks_max,
         tear: Tear::Block,
+        seeded: Some(seeded),
     };
-    let outcome = Start::new().check::<P>(ops, setting, &mut Summary::default());
+    let outcome = Start::new().check(ops, setting, &mut Summary::default());
     outcome.expect_err("a seeded bug is found")
 }
 
@@ -219,7 +220,8 @@ fn every_wrong_step_is_found() {
     let found = [
         (
             "I23",
-            shows::<variants::disksize_before_io::DisksizeBeforeIo>(
+            shows(
+                Seeded::Variant("disksize_before_io"),
                 Design::Im,
                 &[
                     write(file, 0, 1_000),
@@ -233,7 +235,8 @@ fn every_wrong_step_is_found() {
         // whatever the first one changes.
         (
             "I14",
-            shows::<variants::truncate_without_orphan::TruncateWithoutOrphan>(
+            shows(
+                Seeded::Variant("truncate_without_orphan"),
                 Design::Im,
                 &[Op::Truncate { file: 0, size: 100 }],
                 Some(SHORT_LOG - 4),
@@ -241,7 +244,8 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I14",
-            shows::<seeded::SpaceKept>(
+            shows(
+                Seeded::SpaceKept,
                 Design::Im,
                 &[Op::Truncate { file: 0, size: 100 }, Op::Commit],
                 None,
@@ -249,7 +253,8 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I12",
-            shows::<seeded::TailZeroedInCacheOnly>(
+            shows(
+                Seeded::TailZeroedInCacheOnly,
                 Design::Im,
                 &[
                     write(file, 0, 1_000),
@@ -263,7 +268,8 @@ fn every_wrong_step_is_found() {
         ),
         (
             "file 1 at byte 100: Some(0) expected",
-            shows::<seeded::PartsKept>(
+            shows(
+                Seeded::PartsKept,
                 Design::Im,
                 &[
                     write(file, 0, 1_000),
@@ -279,7 +285,8 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I6",
-            shows::<seeded::FoliosKept>(
+            shows(
+                Seeded::FoliosKept,
                 Design::Im,
                 &[write(file, 0, 1_024), punch(0, 1_024)],
                 None,
@@ -287,7 +294,8 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I10",
-            shows::<seeded::SizeNotRaisedBeforePunch>(
+            shows(
+                Seeded::SizeNotRaisedBeforePunch,
                 Design::Im,
                 &[
                     write(file, 0, 1_024),
@@ -300,7 +308,12 @@ fn every_wrong_step_is_found() {
         ),
         (
             "I17",
-            shows::<seeded::OrphanLeft>(Design::Im, &[write(file, 0, 1_024), shrink], None),
+            shows(
+                Seeded::OrphanLeft,
+                Design::Im,
+                &[write(file, 0, 1_024), shrink],
+                None,
+            ),
         ),
     ];
     for (expected, found) in found {
@@ -328,13 +341,13 @@ fn every_wrong_step_of_the_bh_design_is_found() {
     let end = [write(file, 0, 500), fsync(), write(file, 500, 300), fsync()];
     let bh = Design::Bh;
     let found = [
-        ("I22", shows::<seeded::DataNotOrdered>(bh, &data, None)),
-        ("I22", shows::<seeded::CommitDoesNotWait>(bh, &data, None)),
-        ("I12", shows::<seeded::TailNotOrdered>(bh, &tail, None)),
-        ("I12", shows::<seeded::TailOnlyWaitedFor>(bh, &tail, None)),
+        ("I22", shows(Seeded::DataNotOrdered, bh, &data, None)),
+        ("I22", shows(Seeded::CommitDoesNotWait, bh, &data, None)),
+        ("I12", shows(Seeded::TailNotOrdered, bh, &tail, None)),
+        ("I12", shows(Seeded::TailOnlyWaitedFor, bh, &tail, None)),
         (
             "I10",
-            shows::<seeded::EndInsideBlockForgotten>(bh, &end, None),
+            shows(Seeded::EndInsideBlockForgotten, bh, &end, None),
         ),
     ];
     for (expected, found) in found {

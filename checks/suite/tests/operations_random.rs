@@ -27,7 +27,7 @@ use cutpoint_suite::on_shuttle::extfs::inode::Inode;
 use cutpoint_suite::on_shuttle::extfs::invariants::quiescent;
 use cutpoint_suite::on_shuttle::extfs::lock::class;
 use cutpoint_suite::on_shuttle::extfs::mount::MountOptions;
-use cutpoint_suite::on_shuttle::extfs::protocol::{Correct, Protocol};
+use cutpoint_suite::on_shuttle::extfs::protocol::Protocol;
 use cutpoint_suite::on_shuttle::extfs::punch_hole::punch_hole;
 use cutpoint_suite::on_shuttle::extfs::rt::{choose, finding, thread};
 use cutpoint_suite::on_shuttle::extfs::setattr::set_size;
@@ -35,17 +35,20 @@ use cutpoint_suite::on_shuttle::extfs::units::Lblk;
 use cutpoint_suite::on_shuttle::extfs::zero_range::zero_range;
 use cutpoint_suite::on_shuttle::extfs::{directory, evict, fsync, read, unlink, write, writeback};
 use cutpoint_suite::on_shuttle::scenarios::writeback_vs_truncate::base;
-use cutpoint_suite::on_shuttle::variants::wb_lookup_unlocked::WbLookupUnlocked;
+use cutpoint_suite::on_shuttle::variants;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-type Fs<P> = Filesystem<MemoryDevice, P>;
+type Fs = Filesystem<MemoryDevice>;
+
+/// What the file system does.
+type Steps = Protocol<MemoryDevice>;
 
 /// Every block of the file.
 const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
 /// An operation on the file, chosen by the schedule.
-fn operate<P: Protocol>(fs: &Fs<P>, inode: &Arc<Inode>) -> Result<(), FsError> {
+fn operate(fs: &Fs, inode: &Arc<Inode>) -> Result<(), FsError> {
     match choose("operation", 13) {
         0 => write::buffered_write(fs, inode, 1_500, &[1; 2_000]),
         1 => write::synchronous_write(fs, inode, 3_900, &[2; 800]),
@@ -72,10 +75,10 @@ fn unless_raced<R>(outcome: Result<R, FsError>) -> Result<(), FsError> {
 }
 
 /// Starts a task that works on the file system and must not fail.
-fn spawn<P: Protocol>(
+fn spawn(
     name: &'static str,
-    fs: &Arc<Fs<P>>,
-    body: impl FnOnce(&Fs<P>) -> Result<(), FsError> + Send + 'static,
+    fs: &Arc<Fs>,
+    body: impl FnOnce(&Fs) -> Result<(), FsError> + Send + 'static,
 ) -> thread::JoinHandle<()> {
     let fs = fs.clone();
     thread::spawn(name, move || {
@@ -84,7 +87,7 @@ fn spawn<P: Protocol>(
 }
 
 /// One execution.
-fn execution<P: Protocol>(base: &Arc<Image>, design: Design) {
+fn execution(base: &Arc<Image>, design: Design, protocol: Steps) {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
         design,
@@ -93,7 +96,7 @@ fn execution<P: Protocol>(base: &Arc<Image>, design: Design) {
         blocks_per_folio: [1, 2, 4][choose("blocks per folio", 3) as usize],
         ..MountOptions::default()
     };
-    let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
+    let mounted = Filesystem::mount_with_protocol(device, options, protocol);
     let fs = Arc::new(mounted.expect("the base image mounts").0);
     let inode = directory::lookup(&fs, FILE_NAME).expect("the base image holds the file");
     write::buffered_write(&fs, &inode, 0, &[9; 3_500]).expect("there is room");
@@ -104,7 +107,7 @@ fn execution<P: Protocol>(base: &Arc<Image>, design: Design) {
     });
     let operation = |inode: &Arc<Inode>| {
         let inode = inode.clone();
-        move |fs: &Fs<P>| operate(fs, &inode)
+        move |fs: &Fs| operate(fs, &inode)
     };
     let of_writeback = inode.clone();
     let tasks = [
@@ -134,7 +137,7 @@ fn execution<P: Protocol>(base: &Arc<Image>, design: Design) {
 
 /// Writes back and unmounts. The worker ends I/O to the last, as it always does: who ended its own
 /// would seem to hold a folio's writeback while it locks other folios.
-fn leave<P: Protocol>(fs: &Fs<P>, inode: &Arc<Inode>) {
+fn leave(fs: &Fs, inode: &Arc<Inode>) {
     if inode.links() > 0 {
         fsync::write_and_wait(fs, inode, ALL).expect("writeback does not fail");
     }
@@ -144,15 +147,16 @@ fn leave<P: Protocol>(fs: &Fs<P>, inode: &Arc<Inode>) {
     fs.unmount().expect("memory does not fail");
 }
 
-fn check_quiescent<P: Protocol>(fs: &Fs<P>) {
+fn check_quiescent(fs: &Fs) {
     for found in quiescent::violations(fs).expect("the inodes can be read") {
         finding(found.invariant, || found.expected, || found.observed);
     }
 }
 
 /// Explores random executions until something is found, and adds them to the order of locks.
-fn explore_some<P: Protocol>(
+fn explore_some(
     design: Design,
+    protocol: Steps,
     method: Method,
     executions: u64,
     locks: &mut LockGraph,
@@ -162,7 +166,7 @@ fn explore_some<P: Protocol>(
         executions: Some(executions),
         ..Options::default()
     };
-    let body = move || execution::<P>(&base, design);
+    let body = move || execution(&base, design, protocol);
     let mut number = 0;
     explore(method, &options, body, &mut |execution| {
         locks.add(number, execution.log);
@@ -183,7 +187,7 @@ fn holds_in(design: Design) {
         Method::Uniform { seed: 1 },
         Method::Pct { seed: 2, depth: 3 },
     ] {
-        let explored = explore_some::<Correct>(design, method, executions, &mut locks);
+        let explored = explore_some(design, Protocol::correct(), method, executions, &mut locks);
         println!(
             "{design}, {method:?}: {} executions, {} steps",
             explored.executions, explored.steps
@@ -235,7 +239,8 @@ fn operations_of_several_tasks_hold_the_invariants_in_bh() {
 fn a_race_between_them_is_found() {
     let method = Method::Uniform { seed: 1 };
     let mut locks = LockGraph::new();
-    let explored = explore_some::<WbLookupUnlocked>(Design::Im, method, 10_000, &mut locks);
+    let seeded = variants::protocol(Some("wb_lookup_unlocked")).expect("there is such a variant");
+    let explored = explore_some(Design::Im, seeded, method, 10_000, &mut locks);
     println!("after {} executions", explored.executions);
     let findings = explored.finding.expect("a seeded race is found").findings;
     assert!(

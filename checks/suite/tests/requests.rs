@@ -25,11 +25,3 @@ fn what_an_engine_can_not_do_is_refused() {
     request.preemptions = Some(2);
     assert!(refusal(&request).contains("--preemptions"));
 }
-
-#[cfg(not(feature = "loom-variants"))]
-#[test]
-fn loom_has_no_variants_unless_they_are_built_for_it() {
-    let mut request = Request::new("writeback_vs_truncate", Some("wb_lookup_unlocked"));
-    request.engine = Engine::Loom;
-    assert!(refusal(&request).contains("--features"));
-}

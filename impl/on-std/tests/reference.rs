@@ -12,6 +12,7 @@ use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
+use extfs_std::protocol::Protocol;
 use history::op::FILES;
 use history::{Model, Op, Player, sequences};
 use proptest::prelude::*;
@@ -63,15 +64,19 @@ fn check(
         ..MountOptions::default()
     };
     log::start();
-    let outcome = Player::mount(device.clone(), options, Model::default()).and_then(
-        |mut player: Player<_>| {
-            player.alternates = designs == Designs::Alternating;
-            ops.iter()
-                .enumerate()
-                .try_for_each(|(index, op)| player.play(index, op))?;
-            player.finish()
-        },
-    );
+    let outcome = Player::mount(
+        device.clone(),
+        options,
+        Protocol::correct(),
+        Model::default(),
+    )
+    .and_then(|mut player: Player<_>| {
+        player.alternates = designs == Designs::Alternating;
+        ops.iter()
+            .enumerate()
+            .try_for_each(|(index, op)| player.play(index, op))?;
+        player.finish()
+    });
     let found = log::finish().findings;
     outcome?;
     if let Some(finding) = found.first() {

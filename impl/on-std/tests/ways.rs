@@ -16,7 +16,7 @@ use extfs_std::design::Design;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
-use extfs_std::protocol::{Correct, Protocol};
+use extfs_std::protocol::Protocol;
 use extfs_std::units::Pblk;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -50,11 +50,12 @@ fn base(free_blocks: u64) -> Arc<Image> {
 }
 
 /// Plays a history and judges what is left.
-fn check<P: Protocol>(
+fn check(
     base: &Arc<Image>,
     (design, delalloc): Way,
     blocks_per_folio: u32,
     ops: &[Op],
+    protocol: Protocol<MemoryDevice>,
 ) -> Result<Image, String> {
     let device = Arc::new(MemoryDevice::with_base(base.clone()));
     let options = MountOptions {
@@ -66,7 +67,7 @@ fn check<P: Protocol>(
     log::start();
     let is_tight = base.size() < MkfsOptions::blocks_for(FREE_BLOCKS[0], 16, 1024);
     let outcome =
-        Player::mount(device.clone(), options, is_tight).and_then(|mut player: Player<_, P>| {
+        Player::mount(device.clone(), options, protocol, is_tight).and_then(|mut player| {
             ops.iter()
                 .enumerate()
                 .try_for_each(|(index, op)| player.play(index, op))?;
@@ -82,7 +83,14 @@ fn check<P: Protocol>(
 
 /// Plays one history in one way.
 fn replay(way: Way, blocks_per_folio: u32, free_blocks: u64, ops: &[Op]) {
-    check::<Correct>(&base(free_blocks), way, blocks_per_folio, ops).unwrap();
+    check(
+        &base(free_blocks),
+        way,
+        blocks_per_folio,
+        ops,
+        Protocol::correct(),
+    )
+    .unwrap();
 }
 
 /// What e2fsck finds on an unmounted image; nothing where it is not installed.
@@ -166,7 +174,7 @@ fn every_way_to_the_bytes_leads_to_the_same_bytes() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let outcome = runner.run(&history(), |(way, folio, free, ops)| {
-        check::<Correct>(&bases[free], way, folio, &ops)
+        check(&bases[free], way, folio, &ops, Protocol::correct())
             .and_then(|image| e2fsck(&image))
             .map_err(TestCaseError::fail)
     });
@@ -184,13 +192,15 @@ fn every_way_to_the_bytes_leads_to_the_same_bytes() {
 
 /// How many histories it takes until a seeded bug shows: as a difference, a violated invariant, or
 /// an assertion.
-fn caught_after<P: Protocol>(histories: u32) -> Option<u32> {
+fn caught_after(histories: u32, seed: access::seeded::Seed) -> Option<u32> {
+    let mut protocol = Protocol::correct();
+    seed(&mut protocol);
     let bases = FREE_BLOCKS.map(base);
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     (1..=histories).find(|_| {
         let (way, folio, free, ops) = history().new_tree(&mut runner).unwrap().current();
-        let play = || check::<P>(&bases[free], way, folio, &ops);
+        let play = || check(&bases[free], way, folio, &ops, protocol);
         let outcome = catch_unwind(AssertUnwindSafe(play));
         if outcome.is_err() {
             // What the unwound history has recorded.
@@ -204,10 +214,10 @@ fn caught_after<P: Protocol>(histories: u32) -> Option<u32> {
 #[test]
 fn histories_catch_a_step_that_is_left_out() {
     let mut missed = Vec::new();
-    for (name, caught_after) in access::seeded::all() {
-        match caught_after(5_000) {
+    for (name, seed) in access::seeded::ALL {
+        match caught_after(5_000, *seed) {
             Some(histories) => println!("{name}: caught by history {histories}"),
-            None => missed.push(name),
+            None => missed.push(*name),
         }
     }
     assert_eq!(missed, [""; 0]);

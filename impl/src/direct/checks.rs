@@ -10,7 +10,6 @@ use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::lock::{ReadGuard, WriteGuard};
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::{BLOCK_SIZE, Lblk};
 use std::ops::Range;
@@ -41,26 +40,27 @@ pub enum Hold<'a> {
 /// # Locking
 /// Takes: `i_rwsem`, shared or exclusive, and what a lookup of the mapping takes. Drops and
 /// retakes: `i_rwsem`, to take it exclusively.
-pub fn lock_for_write<'a, D: Device, P: Protocol>(
+pub fn lock_for_write<'a, D: Device>(
+    fs: &Filesystem<D>,
     inode: &'a Inode,
     range: &Range<u64>,
 ) -> (Hold<'a>, WriteChecks) {
     if range.end <= inode.size.get() {
         let hold = Hold::Shared(inode.i_rwsem.read());
-        let checks = write_checks::<P>(inode, range);
-        if !P::dio_needs_exclusive(&checks) {
+        let checks = write_checks(fs, inode, range);
+        if !(fs.protocol.dio_needs_exclusive)(&checks) {
             return (hold, checks);
         }
     }
     let hold = Hold::Exclusive(inode.i_rwsem.write());
-    let checks = write_checks::<P>(inode, range);
+    let checks = write_checks(fs, inode, range);
     (hold, checks)
 }
 
-fn write_checks<P: Protocol>(inode: &Inode, range: &Range<u64>) -> WriteChecks {
+fn write_checks<D: Device>(fs: &Filesystem<D>, inode: &Inode, range: &Range<u64>) -> WriteChecks {
     let is_inside_block = |offset: u64| !offset.is_multiple_of(BLOCK_SIZE as u64);
     let checks = WriteChecks {
-        extends: P::dio_extends(inode, range.end),
+        extends: (fs.protocol.dio_extends)(inode, range.end),
         overwrites: overwrites(inode, range),
         unaligned: is_inside_block(range.start) || is_inside_block(range.end),
     };
@@ -106,13 +106,9 @@ pub fn needs_exclusive(checks: &WriteChecks) -> bool {
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive.
-pub fn drain_before<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    checks: &WriteChecks,
-) {
+pub fn drain_before<D: Device>(fs: &Filesystem<D>, inode: &Inode, checks: &WriteChecks) {
     if checks.unaligned {
-        P::inode_dio_wait(fs, inode);
+        (fs.protocol.inode_dio_wait)(fs, inode);
     }
 }
 

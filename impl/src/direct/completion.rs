@@ -11,7 +11,6 @@ use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::{Background, Filesystem};
 use crate::lock::{Flag, Key, WorkList, class};
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::{allocate, orphan};
 use rt::sync::LeafMutex;
@@ -50,10 +49,7 @@ impl AsyncWrite {
 ///
 /// # Errors
 /// What the I/O failed with, or what [`write_end_io`] fails with.
-pub fn complete<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    mut dio: DirectIo,
-) -> Result<usize, FsError> {
+pub fn complete<D: Device>(fs: &Filesystem<D>, mut dio: DirectIo) -> Result<usize, FsError> {
     for ticket in std::mem::take(&mut dio.tickets) {
         if let Err(error) = fs.device().complete(ticket) {
             dio.error.get_or_insert(error.into());
@@ -69,8 +65,8 @@ pub fn complete<D: Device, P: Protocol>(
         Some(error) => Err(error),
         None if dio.submitted == 0 => Ok(0),
         None => {
-            let outcome = P::dio_write_end_io(fs, &dio);
-            P::dio_invalidate_after(fs, &dio.inode, dio.blocks());
+            let outcome = (fs.protocol.dio_write_end_io)(fs, &dio);
+            (fs.protocol.dio_invalidate_after)(fs, &dio.inode, dio.blocks());
             outcome.map(|()| dio.submitted)
         }
     };
@@ -92,10 +88,7 @@ pub fn complete<D: Device, P: Protocol>(
 /// # Errors
 /// [`FsError::TooManyExtents`], because converting splits extents; [`FsError::Journal`],
 /// [`FsError::Device`].
-pub fn write_end_io<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    dio: &DirectIo,
-) -> Result<(), FsError> {
+pub fn write_end_io<D: Device>(fs: &Filesystem<D>, dio: &DirectIo) -> Result<(), FsError> {
     let inode = &dio.inode;
     if dio.unwritten {
         allocate::retry_after_commit(fs, || convert(fs, dio))?;
@@ -103,17 +96,17 @@ pub fn write_end_io<D: Device, P: Protocol>(
     if dio.end() <= inode.disksize.get() && dio.end() <= inode.size.get() {
         return Ok(());
     }
-    P::handle_inode_extension(fs, inode, dio.end(), dio.submitted == dio.asked)
+    (fs.protocol.handle_inode_extension)(fs, inode, dio.end(), dio.submitted == dio.asked)
 }
 
-fn convert<D: Device, P: Protocol>(fs: &Filesystem<D, P>, dio: &DirectIo) -> Result<(), FsError> {
+fn convert<D: Device>(fs: &Filesystem<D>, dio: &DirectIo) -> Result<(), FsError> {
     let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
     convert_unwritten(fs, &mut handle, &dio.inode, dio.blocks())?;
     let data = dio.inode.lock_data();
     fs.mark_inode_dirty(&mut handle, &dio.inode, &data)
 }
 
-impl<D: Device, P: Protocol> Filesystem<D, P> {
+impl<D: Device> Filesystem<D> {
     /// Direct writes that have been submitted and that nobody waits for under a lock.
     pub fn direct_in_flight(&self) -> &WorkList<DirectIo> {
         &self.direct_in_flight
@@ -152,7 +145,7 @@ impl<D: Device, P: Protocol> Filesystem<D, P> {
     }
 }
 
-fn end_async<D: Device, P: Protocol>(fs: &Filesystem<D, P>, mut dio: DirectIo) {
+fn end_async<D: Device>(fs: &Filesystem<D>, mut dio: DirectIo) {
     let kiocb = dio.kiocb.take();
     let outcome = complete(fs, dio);
     if let Some(kiocb) = kiocb {

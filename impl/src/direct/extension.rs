@@ -9,7 +9,6 @@ use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::context::expect_exclusive;
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::{allocate, orphan};
 
@@ -25,13 +24,10 @@ use crate::{allocate, orphan};
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn prepare<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-) -> Result<(), FsError> {
+pub fn prepare<D: Device>(fs: &Filesystem<D>, inode: &Inode) -> Result<(), FsError> {
     expect_exclusive(&inode.i_rwsem, "i_rwsem", "orphan add");
     let mut handle = fs.start_handle(orphan::CREDITS)?;
-    P::orphan_add(fs, &mut handle, inode)
+    (fs.protocol.orphan_add)(fs, &mut handle, inode)
 }
 
 /// After the I/O: raises the sizes to `end` bytes, in a handle. If all was written, the file leaves
@@ -47,8 +43,8 @@ pub fn prepare<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn handle_inode_extension<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn handle_inode_extension<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     end: u64,
     is_whole: bool,
@@ -72,7 +68,7 @@ pub fn handle_inode_extension<D: Device, P: Protocol>(
         fs.mark_inode_dirty(&mut handle, inode, &data)?;
     }
     if is_whole && inode.links() > 0 {
-        P::orphan_del(fs, &mut handle, inode)?;
+        (fs.protocol.orphan_del)(fs, &mut handle, inode)?;
     }
     Ok(())
 }
@@ -91,18 +87,18 @@ pub fn handle_inode_extension<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn cleanup<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn cleanup<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     is_whole: bool,
 ) -> Result<(), FsError> {
     if !is_whole {
-        return P::truncate_failed_write(fs, inode);
+        return (fs.protocol.truncate_failed_write)(fs, inode);
     }
     let is_member = fs.orphans().members().contains(&inode.ino);
     if !is_member || inode.links() == 0 {
         return Ok(());
     }
     let mut handle = fs.start_handle(orphan::CREDITS)?;
-    P::orphan_del(fs, &mut handle, inode)
+    (fs.protocol.orphan_del)(fs, &mut handle, inode)
 }

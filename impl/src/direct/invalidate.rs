@@ -6,7 +6,6 @@
 use crate::device::Device;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::Lblk;
 use std::ops::Range;
@@ -23,8 +22,8 @@ pub struct StillDirty;
 ///
 /// # Errors
 /// [`StillDirty`] if a folio holds what the disk does not; the others have been dropped.
-pub fn invalidate_folios<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn invalidate_folios<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     blocks: Range<Lblk>,
 ) -> Result<(), StillDirty> {
@@ -53,11 +52,7 @@ pub fn invalidate_folios<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// As [`invalidate_folios`].
-pub fn invalidate_after<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    blocks: Range<Lblk>,
-) {
+pub fn invalidate_after<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     if invalidate_folios(fs, inode, blocks).is_err() {
         trace::step("cache and disk differ", || {
             args([("ino", inode.ino.0.into())])

@@ -15,7 +15,6 @@ use crate::extent::{Mapping, Status};
 use crate::fallocate::fill_hole;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::units::Lblk;
 use std::ops::Range;
 
@@ -33,8 +32,8 @@ use std::ops::Range;
 /// [`FsError::RacedWithStore`] if the block is delayed: the range was written back before, so a
 /// store has made it so since. [`FsError::NoSpace`], [`FsError::TooManyExtents`],
 /// [`FsError::Journal`].
-pub fn map_for_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn map_for_write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<(Mapping, bool), FsError> {
@@ -47,12 +46,12 @@ pub fn map_for_write<D: Device, P: Protocol>(
     }
 }
 
-fn allocate_hole<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn allocate_hole<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: &Range<Lblk>,
 ) -> Result<(Mapping, bool), FsError> {
-    let kind = P::dio_kind_of_new_blocks(inode, range.start);
+    let kind = (fs.protocol.dio_kind_of_new_blocks)(inode, range.start);
     let mut handle = fs.start_handle(allocate::CREDITS)?;
     let mut data = inode.lock_data();
     let (mapping, _) = inode.query_locked(&data, range.start);

@@ -34,14 +34,13 @@ pub use write::{Submitted, direct_write, direct_write_async, direct_write_from};
 use crate::device::Device;
 use crate::fs::{Background, Filesystem};
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 
 /// Waits until no direct I/O to a file is under way.
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, so that none begins. Takes, where there are no background
 /// threads: what ending direct I/O takes.
-pub fn inode_dio_wait<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) {
+pub fn inode_dio_wait<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
     if fs.background == Background::Stepped {
         while inode.dio_count.peek() > 0 && fs.step_direct_io() {}
     }

@@ -9,7 +9,6 @@ use crate::error::FsError;
 use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{fsync, read};
@@ -23,8 +22,8 @@ use std::ops::Range;
 ///
 /// # Errors
 /// [`FsError::RacedWithStore`], [`FsError::Device`], and what writing the range back fails with.
-pub fn direct_read<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn direct_read<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     len: usize,
@@ -45,8 +44,8 @@ pub fn direct_read<D: Device, P: Protocol>(
     Ok(bytes[start..start + (end - offset) as usize].to_vec())
 }
 
-fn read_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn read_blocks<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     blocks: Range<Lblk>,
 ) -> Result<Vec<u8>, FsError> {

@@ -14,7 +14,6 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::read;
 use crate::trace::{self, args};
 use crate::units::{BLOCK_SIZE, Block, Lblk, Pblk};
@@ -76,11 +75,7 @@ impl DirectIo {
     ///
     /// # Errors
     /// As [`map::map_for_write`], and [`FsError::Device`]. Some of it may have been submitted.
-    pub fn submit<D: Device, P: Protocol>(
-        &mut self,
-        fs: &Filesystem<D, P>,
-        pinned: &[u8],
-    ) -> Result<(), FsError> {
+    pub fn submit<D: Device>(&mut self, fs: &Filesystem<D>, pinned: &[u8]) -> Result<(), FsError> {
         let end = self.offset + self.asked as u64;
         let blocks = Lblk::containing(self.offset)..Lblk::round_up(end);
         let mut lblk = blocks.start;
@@ -101,9 +96,9 @@ impl DirectIo {
         Ok(())
     }
 
-    fn submit_block<D: Device, P: Protocol>(
+    fn submit_block<D: Device>(
         &mut self,
-        fs: &Filesystem<D, P>,
+        fs: &Filesystem<D>,
         mapping: Mapping,
         is_new: bool,
         lblk: Lblk,

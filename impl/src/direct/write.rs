@@ -14,7 +14,6 @@ use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
 use crate::fsync;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::{self, args};
 use crate::units::Lblk;
 use crate::user::UserBuffer;
@@ -54,8 +53,8 @@ enum Mode {
 /// [`FsError::TooLarge`], [`FsError::NoSpace`], [`FsError::TooManyExtents`],
 /// [`FsError::RacedWithStore`], [`FsError::BadAddress`], [`FsError::Journal`],
 /// [`FsError::Device`]. Inside the file, some of it may have been written.
-pub fn direct_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn direct_write<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     bytes: &[u8],
@@ -67,8 +66,8 @@ pub fn direct_write<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`direct_write`].
-pub fn direct_write_from<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn direct_write_from<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
@@ -84,8 +83,8 @@ pub fn direct_write_from<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`direct_write`].
-pub fn direct_write_async<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn direct_write_async<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
@@ -93,8 +92,8 @@ pub fn direct_write_async<D: Device, P: Protocol>(
     write_iter(fs, inode, offset, user, Mode::Async)
 }
 
-fn write_iter<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_iter<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
@@ -104,9 +103,9 @@ fn write_iter<D: Device, P: Protocol>(
     if user.is_empty() {
         return Ok(Submitted::Done(0));
     }
-    let (hold, checks) = lock_for_write::<D, P>(inode, &range);
+    let (hold, checks) = lock_for_write(fs, inode, &range);
     if matches!(hold, Hold::Exclusive(_)) {
-        P::dio_drain_before(fs, inode, &checks);
+        (fs.protocol.dio_drain_before)(fs, inode, &checks);
     }
     let submitted = write_locked(fs, inode, &range, user, &checks, mode);
     drop(hold);
@@ -124,8 +123,8 @@ fn write_iter<D: Device, P: Protocol>(
 }
 
 /// The write under `i_rwsem`.
-fn write_locked<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_locked<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: &Range<u64>,
     user: &UserBuffer<'_>,
@@ -136,8 +135,8 @@ fn write_locked<D: Device, P: Protocol>(
         return rw(fs, inode, range, user, checks, mode);
     }
     let size = inode.size.get();
-    P::dio_zero_eof(fs, inode, range.end)?;
-    P::dio_orphan_add(fs, inode)?;
+    (fs.protocol.dio_zero_eof)(fs, inode, range.end)?;
+    (fs.protocol.dio_orphan_add)(fs, inode)?;
     let outcome = rw(fs, inode, range, user, checks, mode);
     let is_whole = match &outcome {
         Ok(Submitted::Done(written)) => *written == user.len(),
@@ -146,17 +145,17 @@ fn write_locked<D: Device, P: Protocol>(
         Err(_) => false,
     };
     if inode.size.get() > size {
-        P::pagecache_isize_extended(inode, size, range.start);
+        (fs.protocol.pagecache_isize_extended)(inode, size, range.start);
     }
-    let cleaned = P::inode_extension_cleanup(fs, inode, is_whole);
+    let cleaned = (fs.protocol.inode_extension_cleanup)(fs, inode, is_whole);
     let written = outcome?;
     cleaned.map(|()| written)
 }
 
 /// Writes back and drops what the cache holds of the range, submits, and unless the caller need not
 /// wait, ends the I/O. Nothing is written where the cache can not be dropped.
-fn rw<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn rw<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: &Range<u64>,
     user: &UserBuffer<'_>,
@@ -173,7 +172,7 @@ fn rw<D: Device, P: Protocol>(
     if let Err(error) = dio.submit(fs, user.pin()) {
         dio.error = Some(error);
     }
-    if mode == Mode::Async && !P::dio_must_wait(checks) {
+    if mode == Mode::Async && !(fs.protocol.dio_must_wait)(checks) {
         let write = Arc::new(AsyncWrite::new(inode.ino.0));
         dio.kiocb = Some(write.clone());
         fs.direct_in_flight().push(dio);
@@ -190,8 +189,8 @@ fn rw<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`crate::zero_partial::zero_eof`].
-pub fn zero_old_eof<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn zero_old_eof<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     end: u64,
 ) -> Result<(), FsError> {
@@ -199,12 +198,12 @@ pub fn zero_old_eof<D: Device, P: Protocol>(
     if end <= size {
         return Ok(());
     }
-    P::zero_eof(fs, inode, size, End::Grows)
+    (fs.protocol.zero_eof)(fs, inode, size, End::Grows)
 }
 
 /// Writes the rest through the page cache, and makes the cache forget it, as direct I/O would have.
-fn fall_back<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn fall_back<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     rest: &UserBuffer<'_>,
@@ -215,7 +214,7 @@ fn fall_back<D: Device, P: Protocol>(
     let written = buffered_write_from(fs, inode, offset, rest)?;
     if written > 0 {
         let end = offset + written as u64;
-        P::dio_flush_fallback(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+        (fs.protocol.dio_flush_fallback)(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     }
     Ok(written)
 }
@@ -228,8 +227,8 @@ fn fall_back<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// As [`fsync::write_and_wait`].
-pub fn flush_fallback<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn flush_fallback<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     blocks: Range<Lblk>,
 ) -> Result<(), FsError> {

@@ -7,7 +7,6 @@ use crate::error::FsError;
 use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
-use crate::protocol::Protocol;
 use crate::units::{Ino, Lblk, Pblk};
 use std::ops::Range;
 
@@ -18,9 +17,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// [`FsError`] if an inode can not be read.
-pub fn violations<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-) -> Result<Vec<Violation>, FsError> {
+pub fn violations<D: Device>(fs: &Filesystem<D>) -> Result<Vec<Violation>, FsError> {
     let mut found = Vec::new();
     let mut reserved = 0;
     for inode in fs.inodes_in_memory() {
@@ -40,7 +37,7 @@ pub fn violations<D: Device, P: Protocol>(
 }
 
 /// I2: what the inodes have reserved is what the file system has promised.
-fn i2<D: Device, P: Protocol>(fs: &Filesystem<D, P>, reserved: u64) -> Option<Violation> {
+fn i2<D: Device>(fs: &Filesystem<D>, reserved: u64) -> Option<Violation> {
     let counters = fs.space().peek_counters();
     (counters.dirty != reserved || counters.quota_reserved != reserved).then(|| Violation {
         invariant: "I2",
@@ -105,7 +102,7 @@ fn i10(inode: &Inode) -> Option<Violation> {
 }
 
 /// I15: every block is owned by one file or is metadata, and marked so, or is free.
-fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
+fn i15<D: Device>(fs: &Filesystem<D>) -> Result<Option<Violation>, FsError> {
     let geometry = fs.geometry();
     // By bit: this is evaluated at the end of every execution.
     let mut owners = vec![None; geometry.block_bits() as usize];
@@ -138,7 +135,7 @@ fn i15<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation
 }
 
 /// I17: no linked inode is on the orphan list.
-fn i17<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Option<Violation>, FsError> {
+fn i17<D: Device>(fs: &Filesystem<D>) -> Result<Option<Violation>, FsError> {
     let members = fs.orphans().members().to_vec();
     for ino in members {
         if fs.inode(ino)?.links() > 0 {
@@ -163,7 +160,7 @@ fn i33(inode: &Inode) -> Option<Violation> {
 }
 
 /// I33: no inode has ordered data with a transaction that has committed.
-fn i33_ordered<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) -> Option<Violation> {
+fn i33_ordered<D: Device>(fs: &Filesystem<D>, inode: &Inode) -> Option<Violation> {
     let ordered = inode.jinode.peek();
     let committed = fs.journal().peek_committed();
     let finished = ordered
@@ -180,7 +177,7 @@ fn i33_ordered<D: Device, P: Protocol>(fs: &Filesystem<D, P>, inode: &Inode) -> 
 }
 
 /// The inodes that own blocks: root, journal, and everything in use from the first ordinary one.
-pub fn inodes_in_use<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Vec<Ino> {
+pub fn inodes_in_use<D: Device>(fs: &Filesystem<D>) -> Vec<Ino> {
     let ordinary = (FIRST_INO.0..=fs.geometry().inodes).map(Ino);
     let in_use = ordinary.filter(|ino| fs.space().peek_inode_in_use(*ino));
     [ROOT_INO, JOURNAL_INO].into_iter().chain(in_use).collect()

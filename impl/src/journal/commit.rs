@@ -236,29 +236,33 @@ impl<D: Device> Commit<'_, D> {
 ///
 /// # Locking
 /// Requires: the commit mutex.
-pub(super) fn write<D: Device, S: JournalSteps>(
+pub(super) fn write<D: Device>(
     commit: &mut Commit<'_, D>,
+    steps: &JournalSteps<D>,
 ) -> Result<(), DeviceError> {
-    let outcome = write_steps::<D, S>(commit);
+    let outcome = write_steps(commit, steps);
     // Whatever went wrong, nothing that was submitted stays in flight.
     outcome.and(wait_log(commit))
 }
 
-fn write_steps<D: Device, S: JournalSteps>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
+fn write_steps<D: Device>(
+    commit: &mut Commit<'_, D>,
+    steps: &JournalSteps<D>,
+) -> Result<(), DeviceError> {
     commit.enter(TransactionState::Flush);
-    S::submit_ordered_data(commit)?;
+    (steps.submit_ordered_data)(commit)?;
     commit.enter(TransactionState::Commit);
-    S::write_revoke_blocks(commit)?;
-    write_descriptors_and_metadata::<D, S>(commit)?;
-    S::wait_ordered_data(commit)?;
+    (steps.write_revoke_blocks)(commit)?;
+    write_descriptors_and_metadata(commit, steps)?;
+    (steps.wait_ordered_data)(commit)?;
     for inode in std::mem::take(&mut commit.inodes) {
         inode.refile();
     }
-    S::wait_log(commit)?;
+    (steps.wait_log)(commit)?;
     commit.enter(TransactionState::Dflush);
-    S::preflush(commit)?;
+    (steps.preflush)(commit)?;
     commit.enter(TransactionState::Jflush);
-    S::write_commit_block(commit)
+    (steps.write_commit_block)(commit)
 }
 
 /// What the log gets of a block: its content when the transaction was closed.
@@ -289,26 +293,28 @@ pub fn write_revoke_blocks<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), 
 ///
 /// # Errors
 /// [`DeviceError`].
-fn write_descriptors_and_metadata<D: Device, S: JournalSteps>(
+fn write_descriptors_and_metadata<D: Device>(
     commit: &mut Commit<'_, D>,
+    steps: &JournalSteps<D>,
 ) -> Result<(), DeviceError> {
     let captured = std::mem::take(&mut commit.captured);
     let outcome = captured
         .chunks(TAGS_MAX)
-        .try_for_each(|run| write_run::<D, S>(commit, run));
+        .try_for_each(|run| write_run(commit, run, steps));
     commit.captured = captured;
     outcome
 }
 
-fn write_run<D: Device, S: JournalSteps>(
+fn write_run<D: Device>(
     commit: &mut Commit<'_, D>,
     run: &[Captured],
+    steps: &JournalSteps<D>,
 ) -> Result<(), DeviceError> {
     let log = commit.log;
     let mut tags = Vec::with_capacity(run.len());
     for captured in run {
-        let image = S::frozen_image(captured);
-        let escaped = S::escape(&image);
+        let image = (steps.frozen_image)(captured);
+        let escaped = (steps.escape)(&image);
         let logged = escaped.as_ref().unwrap_or(&image);
         tags.push(Tag {
             home: captured.buffer.pblk(),
@@ -318,8 +324,8 @@ fn write_run<D: Device, S: JournalSteps>(
     }
     commit.submit(&descriptor::encode(commit.tid, &tags, log.seed, &log.uuid))?;
     for captured in run {
-        let image = S::frozen_image(captured);
-        let escaped = S::escape(&image);
+        let image = (steps.frozen_image)(captured);
+        let escaped = (steps.escape)(&image);
         commit.submit(escaped.as_ref().unwrap_or(&image))?;
     }
     Ok(())

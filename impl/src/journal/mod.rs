@@ -59,7 +59,7 @@ pub use handle::Handle;
 pub use jinode::{JournalInode, Ordered};
 pub use location::JournalLocation;
 pub use recovery::{Recovered, RecoveryError, recover};
-pub use steps::{Correct, JournalSteps};
+pub use steps::JournalSteps;
 
 use crate::device::Device;
 use crate::lock::{Key, Mutex, class};
@@ -72,7 +72,6 @@ use log_space::LogSpace;
 use published::CommittedTid;
 use rt::Args;
 use rt::sync::Arc;
-use std::marker::PhantomData;
 use superblock::JournalSuperblock;
 use tail::LogTail;
 use transaction::{Refusal, Shared, TransactionState};
@@ -93,14 +92,14 @@ pub struct JournalOptions {
 }
 
 /// A journal.
-pub struct Journal<D: Device, S: JournalSteps = Correct> {
+pub struct Journal<D: Device> {
     log: Log<D>,
     shared: Shared,
     /// Serialises commits and checkpoints.
     committer: Mutex<Committer>,
     committed: CommittedTid,
     hooks: Arc<dyn CommitHooks>,
-    steps: PhantomData<fn() -> S>,
+    steps: JournalSteps<D>,
 }
 
 /// What commits and checkpoints work on.
@@ -126,12 +125,10 @@ impl<D: Device> Journal<D> {
         hooks: Arc<dyn CommitHooks>,
         options: JournalOptions,
     ) -> Result<Journal<D>, JournalError> {
-        Journal::open_with_steps(device, location, hooks, options)
+        Journal::open_with_steps(device, location, hooks, options, JournalSteps::correct())
     }
-}
 
-impl<D: Device, S: JournalSteps> Journal<D, S> {
-    /// As [`Journal::open`], with the steps of `S`.
+    /// As [`Journal::open`], with other steps.
     ///
     /// # Errors
     /// As [`Journal::open`].
@@ -140,7 +137,8 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
         location: JournalLocation,
         hooks: Arc<dyn CommitHooks>,
         options: JournalOptions,
-    ) -> Result<Journal<D, S>, JournalError> {
+        steps: JournalSteps<D>,
+    ) -> Result<Journal<D>, JournalError> {
         let at = location.superblock();
         let mut image = [0; BLOCK_SIZE];
         device.read(at, &mut image)?;
@@ -174,7 +172,7 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
             committer: Mutex::new(&class::COMMIT, Key::Only, committer),
             committed: CommittedTid::new(Tid(next.0.wrapping_sub(1))),
             hooks,
-            steps: PhantomData,
+            steps,
         })
     }
 
@@ -328,7 +326,7 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
         commit.enter(TransactionState::Callback);
         committer.checkpoint.add(&commit);
         committer.next = tid.next();
-        S::release_freed(&mut commit);
+        (self.steps.release_freed)(&mut commit);
         commit.enter(TransactionState::Finished);
         self.committed.store(tid);
         Ok(Some(tid))
@@ -345,7 +343,7 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
                 .tail
                 .move_to(&self.log, commit.tid(), commit.start())?;
         }
-        commit::write::<D, S>(commit)
+        commit::write(commit, &self.steps)
     }
 
     fn checkpoint_locked(&self, committer: &mut Committer) -> Result<(), JournalError> {
@@ -362,7 +360,7 @@ impl<D: Device, S: JournalSteps> Journal<D, S> {
         let mut checkpoint = Checkpoint::new(&self.log, tail, list, *next);
         let outcome = checkpoint
             .write_home()
-            .and_then(|()| S::advance_tail(&mut checkpoint));
+            .and_then(|()| (self.steps.advance_tail)(&mut checkpoint));
         if let Err(error) = outcome {
             self.abort_locked(committer, format!("checkpoint: {error}"));
             return Err(error.into());

@@ -1,7 +1,6 @@
 //! The steps of the journal's protocol, as a table of contents.
 //!
-//! Every default is one call of the real step. A seeded variant overrides one of them; the journal
-//! itself does not know that variants exist.
+//! A seeded variant replaces one of them; the journal itself does not know that variants exist.
 
 use crate::device::{Device, DeviceError};
 use crate::journal::checkpoint::{self, Checkpoint};
@@ -12,94 +11,68 @@ use crate::units::{Block, Pblk, Tid};
 use rt::sync::Arc;
 
 /// The steps of commit, checkpoint and recovery, in the order in which they happen.
-pub trait JournalSteps: 'static {
+pub struct JournalSteps<D: Device> {
     /// What the log gets of a block: its content when the transaction was closed.
-    fn frozen_image(captured: &Captured) -> Arc<Block> {
-        commit::frozen_image(captured)
-    }
+    pub frozen_image: fn(&Captured) -> Arc<Block>,
 
     /// Starts to write the ordered data that nobody has submitted.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::submit_ordered_data(commit)
-    }
+    pub submit_ordered_data: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Puts the revoke records into the log.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn write_revoke_blocks<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::write_revoke_blocks(commit)
-    }
+    pub write_revoke_blocks: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Replaces the magic number at the beginning of a logged block.
-    fn escape(image: &Block) -> Option<Block> {
-        commit::escape(image)
-    }
+    pub escape: fn(&Block) -> Option<Block>,
 
     /// Waits until ordered data has completed.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn wait_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::wait_ordered_data(commit)
-    }
+    pub wait_ordered_data: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Waits until the log blocks have completed.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn wait_log<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::wait_log(commit)
-    }
+    pub wait_log: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Makes log blocks and ordered data durable, before the commit block is.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn preflush<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::preflush(commit)
-    }
+    pub preflush: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Writes the commit block and waits until it is durable.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn write_commit_block<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        commit::write_commit_block(commit)
-    }
+    pub write_commit_block: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
     /// Lets the blocks that the transaction freed be allocated again.
-    fn release_freed<D: Device>(commit: &mut Commit<'_, D>) {
-        commit::release_freed(commit);
-    }
+    pub release_freed: fn(&mut Commit<'_, D>),
 
     /// Makes the home locations durable and moves the log's tail past them.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn advance_tail<D: Device>(checkpoint: &mut Checkpoint<'_, D>) -> Result<(), DeviceError> {
-        checkpoint::advance_tail(checkpoint)
-    }
+    pub advance_tail: fn(&mut Checkpoint<'_, D>) -> Result<(), DeviceError>,
 
     /// Whether recovery must pass over a copy because its block was revoked.
-    fn is_revoked(table: &RevokeTable, home: Pblk, tid: Tid) -> bool {
-        recovery::revoke::is_revoked(table, home, tid)
-    }
+    pub is_revoked: fn(&RevokeTable, Pblk, Tid) -> bool,
 
     /// Makes replayed blocks durable and marks the log empty.
-    ///
-    /// # Errors
-    /// [`DeviceError`].
-    fn finish_recovery<D: Device>(reset: &mut Reset<'_, D>) -> Result<(), DeviceError> {
-        recovery::finish_recovery(reset)
+    pub finish_recovery: fn(&mut Reset<'_, D>) -> Result<(), DeviceError>,
+}
+
+impl<D: Device> JournalSteps<D> {
+    /// The protocol as it should be.
+    pub const fn correct() -> JournalSteps<D> {
+        JournalSteps {
+            frozen_image: commit::frozen_image,
+            submit_ordered_data: commit::submit_ordered_data,
+            write_revoke_blocks: commit::write_revoke_blocks,
+            escape: commit::escape,
+            wait_ordered_data: commit::wait_ordered_data,
+            wait_log: commit::wait_log,
+            preflush: commit::preflush,
+            write_commit_block: commit::write_commit_block,
+            release_freed: commit::release_freed,
+            advance_tail: checkpoint::advance_tail,
+            is_revoked: recovery::revoke::is_revoked,
+            finish_recovery: recovery::finish_recovery,
+        }
     }
 }
 
-/// The protocol as it should be.
-#[derive(Debug)]
-pub enum Correct {}
+impl<D: Device> Clone for JournalSteps<D> {
+    fn clone(&self) -> JournalSteps<D> {
+        *self
+    }
+}
 
-impl JournalSteps for Correct {}
+impl<D: Device> Copy for JournalSteps<D> {}

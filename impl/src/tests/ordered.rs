@@ -2,16 +2,15 @@
 //! copy leaves, and that the designs do not mix.
 
 use super::{ALL, BLOCK, Fixture, NAME, formatted, pattern, put};
-use crate::cache::FolioGuard;
 use crate::design::Design;
 use crate::device::Device;
 use crate::device::memory::MemoryDevice;
 use crate::error::FsError;
-use crate::extent::{Mapping, Status};
+use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::quiescent;
-use crate::journal::{Handle, JournalInode, JournalSteps, Ordered};
+use crate::journal::{JournalInode, Ordered};
 use crate::mount::MountOptions;
 use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
@@ -19,7 +18,6 @@ use crate::user::UserBuffer;
 use crate::writeback::{buffer_head, iomap, writepages};
 use crate::{directory, fsync, setattr, truncate, write};
 use rt::sync::Arc;
-use std::ops::Range;
 
 fn fixture() -> Fixture {
     Fixture::in_design(Design::Bh, 2)
@@ -157,56 +155,33 @@ fn writeback_of_the_other_design_is_refused() {
 }
 
 /// Nothing can be mapped from block 2 on.
-enum NoSpaceFromBlock2 {}
-
-impl JournalSteps for NoSpaceFromBlock2 {}
-
-impl Protocol for NoSpaceFromBlock2 {
-    fn mpage_map_one_extent<D: Device>(
-        fs: &Filesystem<D, Self>,
-        handle: &mut Handle<'_>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<Mapping, FsError> {
-        match range.start < Lblk(2) {
+fn without_space_from_block_2() -> Protocol<MemoryDevice> {
+    Protocol {
+        mpage_map_one_extent: |fs, handle, inode, range| match range.start < Lblk(2) {
             true => buffer_head::mpage_map_one_extent(fs, handle, inode, range),
             false => Err(FsError::NoSpace),
-        }
+        },
+        ..Protocol::correct()
     }
 }
 
 /// The same, and what has been mapped of the folio is not submitted: catalogue entry D11.
-enum BailsOutMidway {}
-
-impl JournalSteps for BailsOutMidway {}
-
-impl Protocol for BailsOutMidway {
-    fn mpage_map_one_extent<D: Device>(
-        fs: &Filesystem<D, Self>,
-        handle: &mut Handle<'_>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<Mapping, FsError> {
-        match range.start < Lblk(2) {
-            true => buffer_head::mpage_map_one_extent(fs, handle, inode, range),
-            false => Err(FsError::NoSpace),
-        }
-    }
-
-    fn submits_partial_folio(_: &Inode, _: &FolioGuard<'_>) -> bool {
-        false
+fn bails_out_midway() -> Protocol<MemoryDevice> {
+    Protocol {
+        submits_partial_folio: |_, _| false,
+        ..without_space_from_block_2()
     }
 }
 
 /// Writes blocks 0 and 2 of a folio, of which only the first can be mapped. Returns the size on
 /// disk, and whether the disk holds the first block's data when the transaction has committed.
-fn after_mapping_failed_midway<P: Protocol>() -> (u64, bool) {
+fn after_mapping_failed_midway(protocol: Protocol<MemoryDevice>) -> (u64, bool) {
     let device = Arc::new(MemoryDevice::with_base(formatted()));
     let options = MountOptions {
         design: Design::Bh,
         ..MountOptions::default()
     };
-    let mounted = Filesystem::<_, P>::mount_with_protocol(device.clone(), options);
+    let mounted = Filesystem::mount_with_protocol(device.clone(), options, protocol);
     let fs = mounted.expect("a new image mounts").0;
     let inode = directory::create(&fs, NAME).expect("there is room");
     let bytes = pattern(7, BLOCK_SIZE);
@@ -225,9 +200,9 @@ fn after_mapping_failed_midway<P: Protocol>() -> (u64, bool) {
 
 #[test]
 fn what_was_mapped_before_space_ran_out_is_written() {
-    let correct = after_mapping_failed_midway::<NoSpaceFromBlock2>();
+    let correct = after_mapping_failed_midway(without_space_from_block_2());
     assert_eq!(correct, (BLOCK, true));
-    let wrong = after_mapping_failed_midway::<BailsOutMidway>();
+    let wrong = after_mapping_failed_midway(bails_out_midway());
     assert_eq!(wrong, (0, false));
 }
 

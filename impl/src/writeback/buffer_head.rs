@@ -35,7 +35,6 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::{Handle, Ordered};
-use crate::protocol::Protocol;
 use crate::trace;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
@@ -64,8 +63,8 @@ enum Unmapped {
 ///
 /// # Errors
 /// As [`super::writepages`], and [`FsError::MixedDesigns`].
-pub fn writepages<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn writepages<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -90,8 +89,8 @@ pub fn writepages<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// None: what fails is reported to who waits for the data.
-pub fn submit_inode_data_buffers<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn submit_inode_data_buffers<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     bytes: Range<u64>,
 ) -> Result<(), DeviceError> {
@@ -104,11 +103,7 @@ pub fn submit_inode_data_buffers<D: Device, P: Protocol>(
 ///
 /// # Locking
 /// Requires: that ending I/O needs no handle. Waits for writeback.
-pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Inode,
-    bytes: Range<u64>,
-) {
+pub fn finish_inode_data_buffers<D: Device>(fs: &Filesystem<D>, inode: &Inode, bytes: Range<u64>) {
     let blocks = Lblk::containing(bytes.start)..Lblk::round_up(bytes.end);
     for folio in inode.cache.lookup(blocks) {
         fs.wait_on_writeback(&folio);
@@ -126,8 +121,8 @@ pub fn finish_inode_data_buffers<D: Device, P: Protocol>(
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, and a handle, in whose transaction the size will change, and has
 /// not yet: what lies beyond it is not written. Takes: folio locks, one at a time.
-pub fn begin_ordered_truncate<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn begin_ordered_truncate<D: Device>(
+    fs: &Filesystem<D>,
     handle: &Handle<'_>,
     inode: &Arc<Inode>,
     size: u64,
@@ -149,11 +144,7 @@ pub fn begin_ordered_truncate<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux until v6.14 fs/ext4/inode.c `ext4_punch_hole`, which writes all dirty data out.
-pub fn write_out_ordered<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
-    inode: &Arc<Inode>,
-    blocks: Range<Lblk>,
-) {
+pub fn write_out_ordered<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, blocks: Range<Lblk>) {
     if inode.jinode.is_ordered() {
         trace::step("write out ordered data", || {
             args([("", trace::range(&blocks))])
@@ -185,8 +176,8 @@ pub fn inode_add_write(handle: &mut Handle<'_>, inode: &Inode, bytes: Range<u64>
 }
 
 /// Writes dirty folios without a handle. Says whether nothing is left that needs one.
-fn write_mapped<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn write_mapped<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -213,8 +204,8 @@ fn write_mapped<D: Device, P: Protocol>(
 
 /// Whether a locked folio has anything to write; waits for what is being written of it already,
 /// or, without `wait`, leaves it alone.
-fn is_to_write<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn is_to_write<D: Device>(
+    fs: &Filesystem<D>,
     folio: &Folio,
     guard: &FolioGuard<'_>,
     wait: bool,
@@ -259,13 +250,13 @@ fn needed(inode: &Inode, guard: &FolioGuard<'_>) -> Vec<Range<Lblk>> {
 ///
 /// Dirty is cleared, and the page write-protected, before the size is sampled: a store that the
 /// sample misses makes the folio dirty again.
-fn submit_folio<D: Device, P: Protocol>(
-    gather: &mut Gather<'_, D, P>,
+fn submit_folio<D: Device>(
+    gather: &mut Gather<'_, D>,
     folio: &Arc<Folio>,
     guard: &mut FolioGuard<'_>,
 ) -> u64 {
     let inode = gather.inode;
-    let dirty = P::clear_dirty_for_io(guard);
+    let dirty = (gather.fs.protocol.clear_dirty_for_io)(guard);
     trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
     let size = inode.size.get();
     let inside = Lblk::round_up(size);
@@ -304,8 +295,8 @@ fn submit_folio<D: Device, P: Protocol>(
 /// # Errors
 /// As [`super::writepages`]. What had been mapped before has been submitted, and the size on disk
 /// covers it.
-fn round<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn round<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -326,13 +317,13 @@ fn round<D: Device, P: Protocol>(
     let mut gather = Gather::new(fs, inode);
     let mut end = 0;
     for (folio, guard) in &mut batch {
-        if mapped.is_ok() || P::submits_partial_folio(inode, guard) {
+        if mapped.is_ok() || (fs.protocol.submits_partial_folio)(inode, guard) {
             end = end.max(submit_folio(&mut gather, folio, guard));
         }
     }
     gather.submit();
     if end > inode.disksize.get() {
-        P::update_disksize(fs, &mut handle, inode, end)?;
+        (fs.protocol.update_disksize)(fs, &mut handle, inode, end)?;
     }
     drop(batch);
     handle.stop();
@@ -345,8 +336,8 @@ type Locked<'f> = (&'f Arc<Folio>, FolioGuard<'f>);
 /// Locks the first dirty folio, and those that follow on, as long as every block from where one
 /// needs to be mapped to the next folio needs to be too. Returns them, and where to go on, unless
 /// that is nowhere.
-fn lock_batch<'f, D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn lock_batch<'f, D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     folios: &'f [Arc<Folio>],
     wait: bool,
@@ -381,15 +372,15 @@ fn lock_batch<'f, D: Device, P: Protocol>(
 }
 
 /// Maps every block of a run, extent by extent.
-fn map_extents<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn map_extents<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     run: Range<Lblk>,
 ) -> Result<(), FsError> {
     let mut at = run.start;
     while at < run.end {
-        at = P::mpage_map_one_extent(fs, handle, inode, at..run.end)?.end();
+        at = (fs.protocol.mpage_map_one_extent)(fs, handle, inode, at..run.end)?.end();
     }
     Ok(())
 }
@@ -406,8 +397,8 @@ fn map_extents<D: Device, P: Protocol>(
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`], [`FsError::Journal`].
-pub fn mpage_map_one_extent<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn mpage_map_one_extent<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     range: Range<Lblk>,
@@ -426,7 +417,7 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
         }
     };
     let bytes = mapping.start.offset()..mapping.end().offset();
-    P::inode_add_wait(handle, inode, bytes);
+    (fs.protocol.inode_add_wait)(handle, inode, bytes);
     Ok(mapping)
 }
 
@@ -440,8 +431,8 @@ pub fn mpage_map_one_extent<D: Device, P: Protocol>(
 ///
 /// # Source
 /// linux v7.0 fs/ext4/extents.c `ext4_ext_convert_to_initialized`.
-pub(crate) fn convert_to_initialized<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub(crate) fn convert_to_initialized<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,

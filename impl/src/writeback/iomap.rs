@@ -18,7 +18,6 @@ use crate::extent::status::Cookie;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
-use crate::protocol::Protocol;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{allocate, trace};
@@ -26,13 +25,13 @@ use rt::sync::Arc;
 use std::ops::Range;
 
 /// The state of one pass of writeback over a file.
-struct Pass<'a, D: Device, P: Protocol> {
-    fs: &'a Filesystem<D, P>,
+struct Pass<'a, D: Device> {
+    fs: &'a Filesystem<D>,
     inode: &'a Arc<Inode>,
     /// The last mapping and the cookie that says how long it holds.
     cached: Option<(Mapping, Cookie)>,
     /// I/O being gathered.
-    gather: Gather<'a, D, P>,
+    gather: Gather<'a, D>,
 }
 
 /// Writeback of [`super::writepages`] in the IM design.
@@ -46,8 +45,8 @@ struct Pass<'a, D: Device, P: Protocol> {
 ///
 /// # Errors
 /// As [`super::writepages`], and [`FsError::MixedDesigns`].
-pub fn writepages<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn writepages<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -73,7 +72,7 @@ pub fn writepages<D: Device, P: Protocol>(
     outcome
 }
 
-impl<D: Device, P: Protocol> Pass<'_, D, P> {
+impl<D: Device> Pass<'_, D> {
     fn write_folio(&mut self, folio: &Arc<Folio>, wait: bool) -> Result<(), FsError> {
         let mut guard = folio.lock();
         if !guard.is_attached() || !guard.has_dirty() {
@@ -85,7 +84,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
         } else if folio.is_under_writeback() {
             return Ok(());
         }
-        let dirty = P::clear_dirty_for_io(&mut guard);
+        let dirty = (self.fs.protocol.clear_dirty_for_io)(&mut guard);
         trace::step("lock folio", || args([("", dirty_range(&dirty).into())]));
         let size = self.inode.size.get();
         let inside = Lblk::round_up(size);
@@ -138,7 +137,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
     /// one, for which delayed blocks are allocated.
     fn map(&mut self, range: Range<Lblk>) -> Result<Mapping, FsError> {
         if let Some((mapping, cookie)) = self.cached
-            && P::writeback_map_is_valid(self.inode, &mapping, cookie, range.start)
+            && (self.fs.protocol.writeback_map_is_valid)(self.inode, &mapping, cookie, range.start)
         {
             return Ok(mapping);
         }
@@ -154,7 +153,7 @@ impl<D: Device, P: Protocol> Pass<'_, D, P> {
     /// Allocates; blocks that only a commit makes available are waited for.
     fn allocate(&mut self, range: Range<Lblk>) -> Result<(Mapping, Cookie), FsError> {
         allocate::retry_after_commit(self.fs, || {
-            P::map_one_extent(self.fs, self.inode, range.clone())
+            (self.fs.protocol.map_one_extent)(self.fs, self.inode, range.clone())
         })
     }
 }
@@ -180,8 +179,8 @@ pub fn map_is_valid(inode: &Inode, mapping: &Mapping, cookie: Cookie, lblk: Lblk
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::Journal`], [`FsError::TooManyExtents`].
-pub fn map_one_extent<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn map_one_extent<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
 ) -> Result<(Mapping, Cookie), FsError> {

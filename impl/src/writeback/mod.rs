@@ -23,7 +23,6 @@ use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::ioend::Ioend;
 use crate::journal::Handle;
-use crate::protocol::Protocol;
 use crate::trace;
 use crate::trace::args;
 use crate::units::{Lblk, Pblk};
@@ -42,8 +41,8 @@ use std::ops::Range;
 /// # Errors
 /// [`FsError::NoSpace`] if delayed blocks can not be allocated, which reservation should prevent;
 /// [`FsError::Journal`], [`FsError::Device`].
-pub fn writepages<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn writepages<D: Device>(
+    fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     wait: bool,
@@ -55,14 +54,14 @@ pub fn writepages<D: Device, P: Protocol>(
 }
 
 /// Gathers blocks that are contiguous in the file and on the device into one I/O.
-struct Gather<'a, D: Device, P: Protocol> {
-    fs: &'a Filesystem<D, P>,
+struct Gather<'a, D: Device> {
+    fs: &'a Filesystem<D>,
     inode: &'a Arc<Inode>,
     ioend: Option<Ioend>,
 }
 
-impl<'a, D: Device, P: Protocol> Gather<'a, D, P> {
-    fn new(fs: &'a Filesystem<D, P>, inode: &'a Arc<Inode>) -> Gather<'a, D, P> {
+impl<'a, D: Device> Gather<'a, D> {
+    fn new(fs: &'a Filesystem<D>, inode: &'a Arc<Inode>) -> Gather<'a, D> {
         Gather {
             fs,
             inode,
@@ -138,8 +137,8 @@ impl<'a, D: Device, P: Protocol> Gather<'a, D, P> {
 ///
 /// # Errors
 /// As [`map_one_extent`].
-pub fn map_create_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+pub fn map_create_blocks<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,
@@ -149,8 +148,8 @@ pub fn map_create_blocks<D: Device, P: Protocol>(
 }
 
 /// As [`map_create_blocks`], with blocks of either kind.
-fn create_blocks<D: Device, P: Protocol>(
-    fs: &Filesystem<D, P>,
+fn create_blocks<D: Device>(
+    fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     inode: &Inode,
     data: &mut DataGuard<'_>,

@@ -36,13 +36,6 @@ struct Run<'a> {
 /// # Errors
 /// If a variant is unknown, a result can not be written, or this program does not find itself.
 pub fn run(args: &MatrixArgs) -> Result<Exit, Failure> {
-    if !cfg!(feature = "loom-variants") {
-        return Err(Failure::Other(
-            "loom is one of the ways, and this build has no variants for it; build it with \
-             --features cutpoint-gate/loom-variants"
-                .into(),
-        ));
-    }
     for path in args.json.iter().chain(&args.markdown) {
         output::check_directory(path)?;
     }

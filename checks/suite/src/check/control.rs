@@ -18,13 +18,13 @@ impl Session {
         if request.variant.is_none() || request.crash == CutMode::Off {
             return Ok(());
         }
-        self.control_by(request, self.recovery.correct)
+        self.control_by(request, self.recovery.correct.clone())
     }
 
     fn control_by(&mut self, request: &Request, judge: Judge) -> Result<(), String> {
         let recovery = Recovery {
             judge,
-            correct: self.recovery.correct,
+            correct: self.recovery.correct.clone(),
             contract: self.recovery.contract,
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
@@ -56,7 +56,9 @@ impl Session {
 mod tests {
     use super::*;
     use crate::on_std;
+    use crate::request::Design;
     use cutpoint::crash::{CrashFinding, Observations};
+    use std::rc::Rc;
 
     fn controlled_by(judge: Judge) -> Result<(), String> {
         let request = Request::new("writeback_vs_truncate", None);
@@ -72,22 +74,23 @@ mod tests {
 
     #[test]
     fn the_correct_protocol_controls_the_harness() {
-        let correct = on_std::recovery::judge("writeback_vs_truncate", None);
+        let correct = on_std::recovery::judge(None, Design::Im);
         let correct = correct.expect("the correct protocol");
         assert_eq!(controlled_by(correct), Ok(()));
     }
 
     #[test]
     fn broken_oracles_are_told_by_the_control() {
-        let accepts: Judge = |_, _, _, _| Ok((Observations::default(), None));
-        let refuses: Judge = |_, _, _, _| {
+        let accepts: Judge = Rc::new(|_, _, _, _| Ok((Observations::default(), None)));
+        let refuses: Judge = Rc::new(|_, _, _, _| {
             Err(CrashFinding {
                 invariant: "I20",
                 expected: "what is never there".into(),
                 observed: "what there is".into(),
             })
-        };
-        let panics: Judge = |disk, _, _, _| panic!("{} blocks are too many", disk.blocks());
+        });
+        let panics: Judge =
+            Rc::new(|disk, _, _, _| panic!("{} blocks are too many", disk.blocks()));
         for (judge, words) in [
             (accepts, "the oracle accepts the base image"),
             (refuses, "fails although nothing is lost: I20"),

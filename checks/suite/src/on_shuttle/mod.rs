@@ -6,7 +6,5 @@ pub use extfs_shuttle as extfs;
 pub mod runtime;
 #[path = "../scenarios/mod.rs"]
 pub mod scenarios;
-// The unit tests need none, and compiling them once more for these would take minutes.
-#[cfg_attr(not(test), path = "../variants/mod.rs")]
-#[cfg_attr(test, path = "../correct_only.rs")]
+#[path = "../variants/mod.rs"]
 pub mod variants;

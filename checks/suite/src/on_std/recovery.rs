@@ -11,38 +11,50 @@ use super::extfs::invariants::quiescent;
 use super::extfs::mount::{MountOptions, MountReport};
 use super::extfs::protocol::Protocol;
 use super::extfs::units::{BLOCK_SIZE, Block, Lblk, Pblk};
-use super::variants::with_protocol;
+use super::variants;
 use crate::content::{self, FILE_NAME, PART_SIZE};
 use crate::contract::Contract;
 use crate::e2fsck::{Condition, E2fsck, Judged};
-use crate::names::with_names;
 use crate::oracle::{self, Promise};
+use crate::request;
 use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a recovery came to, and why e2fsck said nothing about it, if it did not.
 pub type Recovery = Result<(Observations, Option<String>), CrashFinding>;
 
 /// Recovers a disk and judges it by a contract and promises.
-pub type Judge = fn(&LazyDisk, &Contract, &[Promise], &E2fsck) -> Recovery;
+pub type Judge = Rc<dyn Fn(&LazyDisk, &Contract, &[Promise], &E2fsck) -> Recovery>;
 
-/// Recovery under the protocols of each scenario.
-macro_rules! judge_of {
-    ($name:expr, $variant:expr; $($scenario:ident,)*) => {
-        match $name {
-            $(stringify!($scenario) => {
-                with_protocol!($scenario, $variant, P => recover_and_judge::<P> as Judge)
-            })*
-            _ => None,
-        }
+/// The judge that recovers as the execution went: in its design, and by the protocol of its variant
+/// or the correct one. `None` if there is no such variant.
+pub fn judge(variant: Option<&str>, design: request::Design) -> Option<Judge> {
+    let protocol = variants::protocol(variant)?;
+    let design = match design {
+        request::Design::Im => Design::Im,
+        request::Design::Bh => Design::Bh,
     };
+    Some(Rc::new(move |disk, contract, promises, e2fsck| {
+        let (fs, report) = recover(disk, design, protocol)?;
+        judge_recovered(&fs, &report, disk, contract, promises, e2fsck)
+    }))
 }
 
-/// The judge that recovers, in the IM design whatever that of the execution was (recovery has no
-/// step that differs between them), under a variant's protocol. `None` if the scenario has no such
-/// variant.
-pub fn judge(scenario: &str, variant: Option<&str>) -> Option<Judge> {
-    with_names!(judge_of!(scenario, variant))
+/// Judges a mounted file system by the file's size and content and by e2fsck's opinion. Says why,
+/// if e2fsck had none.
+fn judge_recovered(
+    fs: &Recovered,
+    report: &MountReport,
+    disk: &LazyDisk,
+    contract: &Contract,
+    promises: &[Promise],
+    e2fsck: &E2fsck,
+) -> Recovery {
+    let file = directory::lookup(fs, FILE_NAME).map_err(|error| unreadable(&error))?;
+    judge_content(disk, &file, contract, promises)?;
+    let unjudged = leave(fs, disk, e2fsck)?;
+    Ok((observe(report), unjudged))
 }
 
 /// The crash engine's disk as a device of the core.
@@ -94,48 +106,25 @@ impl LazyDevice {
 }
 
 /// A recovered file system.
-pub type Recovered<P> = Filesystem<LazyDevice, P>;
-
-/// Mounts the disk, which replays the journal and cleans orphans up, and judges what is there: the
-/// core's invariants, the file's size and content, and e2fsck's opinion. Says why, if e2fsck had
-/// none.
-fn recover_and_judge<P: Protocol>(
-    disk: &LazyDisk,
-    contract: &Contract,
-    promises: &[Promise],
-    e2fsck: &E2fsck,
-) -> Recovery {
-    let (fs, report) = recover::<P>(disk)?;
-    let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
-    judge_content(disk, &file, contract, promises)?;
-    let unjudged = leave(&fs, disk, e2fsck)?;
-    Ok((observe(&report), unjudged))
-}
+pub type Recovered = Filesystem<LazyDevice>;
 
 /// Mounts the disk, and judges what needs no knowledge of what was written to it: that it mounts,
 /// the core's invariants, and where the files' extents end.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn recover<P: Protocol>(disk: &LazyDisk) -> Result<(Recovered<P>, MountReport), CrashFinding> {
-    recover_in(disk, Design::default())
-}
-
-/// As [`recover`], in one of the designs.
-///
-/// # Errors
-/// As [`recover`].
-pub fn recover_in<P: Protocol>(
+pub fn recover(
     disk: &LazyDisk,
     design: Design,
-) -> Result<(Recovered<P>, MountReport), CrashFinding> {
+    protocol: Protocol<LazyDevice>,
+) -> Result<(Recovered, MountReport), CrashFinding> {
     let options = MountOptions {
         design,
         blocks_per_folio: 1,
         ..MountOptions::default()
     };
     let device = Arc::new(LazyDevice(disk.clone()));
-    let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
+    let mounted = Filesystem::mount_with_protocol(device, options, protocol);
     let (fs, report) = mounted.map_err(|error| CrashFinding {
         invariant: "mount",
         expected: "the image mounts after any power cut".into(),
@@ -159,8 +148,8 @@ pub fn recover_in<P: Protocol>(
 ///
 /// # Errors
 /// It does not unmount, or e2fsck finds something wrong.
-pub fn leave<P: Protocol>(
-    fs: &Recovered<P>,
+pub fn leave(
+    fs: &Recovered,
     disk: &LazyDisk,
     e2fsck: &E2fsck,
 ) -> Result<Option<String>, CrashFinding> {
@@ -197,7 +186,7 @@ pub fn unreadable(error: &super::extfs::error::FsError) -> CrashFinding {
 }
 
 /// I14: no written extent at or beyond the end of a file. Unwritten residue is legal.
-fn judge_sizes<P: Protocol>(fs: &Recovered<P>) -> Result<(), CrashFinding> {
+fn judge_sizes(fs: &Recovered) -> Result<(), CrashFinding> {
     for ino in quiescent::inodes_in_use(fs) {
         let inode = fs.inode(ino).map_err(|error| unreadable(&error))?;
         let end = Lblk::round_up(inode.disksize.get());

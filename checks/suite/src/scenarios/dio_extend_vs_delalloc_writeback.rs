@@ -12,17 +12,15 @@
 //! I/O to iomap); what was mapped and not written stays beyond the end (the same series, v4); a
 //! size goes back, or is nowhere on disk.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::{Submitted, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
 use super::super::extfs::inode::Inode;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::rt::{choose, finding, sync};
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::{write, writeback};
-use super::setting::{self, ALL, Fs, Setting, join};
+use super::setting::{self, ALL, Fs, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -97,8 +95,8 @@ fn choose_race() -> Race {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let (at, delayed) = (offset(DELAYED), content::block(Tag::First, DELAYED));
     write::buffered_write(&setting.fs, &setting.inode, at, &delayed).expect("there is room");
 
@@ -141,7 +139,7 @@ fn written(first: u32) -> Vec<u8> {
 }
 
 /// The directly writing task.
-fn write_directly<P: Protocol>(fs: &Fs<P>, inode: &sync::Arc<Inode>, race: Race) {
+fn write_directly(fs: &Fs, inode: &sync::Arc<Inode>, race: Race) {
     let bytes = written(race.first);
     let user = UserBuffer::pinned_to(&bytes, race.pinned as usize * BLOCK_SIZE);
     let submitted = direct_write_async(fs, inode, offset(race.first), &user);

@@ -10,16 +10,14 @@
 //! first write, which holds no lock, takes the file off the orphan list under the second (all three
 //! from the threads on moving ext4 direct I/O to iomap).
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::{direct_write, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::rt::choose;
 use super::super::extfs::setattr;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
-use super::setting::{self, Setting, join};
+use super::setting::{self, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -64,8 +62,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let at = match choose(
         "second write beyond the end, into a hole, into the first's block",
         3,

@@ -7,15 +7,13 @@
 //! before the write has reached the disk, and they stay (the reports on buffered reads that race
 //! with direct writes).
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::direct_write;
 use super::super::extfs::fallocate::{SizeMode, fallocate};
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::read;
 use super::super::extfs::rt::finding;
 use super::super::extfs::units::BLOCK_SIZE;
-use super::setting::{self, Setting, join};
+use super::setting::{self, Mounting, Setting, join};
 use crate::content::{self, Found, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -42,8 +40,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let content: Vec<u8> = blocks.collect();
     let written = content.clone();

@@ -9,12 +9,10 @@
 //! block is durable before the log, or the tail of the log moves before the homes are durable;
 //! recovery empties the log before what it replayed is durable.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::{fsync, write, writeback};
-use super::setting::{self, ALL, Setting, join, promise_durable};
+use super::setting::{self, ALL, Mounting, Setting, join, promise_durable};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -44,8 +42,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let blocks = (0..2).flat_map(|b| content::block(Tag::Second, b));
     let content: Vec<u8> = blocks.collect();
     let (first, second) = content.split_at(BLOCK_SIZE);

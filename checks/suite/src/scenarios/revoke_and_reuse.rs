@@ -7,13 +7,11 @@
 //! What may go wrong: recovery replays the old copy of the leaf over the data, because no revoke
 //! record says otherwise or nobody heeds it.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::fallocate::{SizeMode, fallocate};
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::{fsync, truncate, write};
-use super::setting::{self, Setting, join, promise_durable};
+use super::setting::{self, Mounting, Setting, join, promise_durable};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -41,8 +39,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let content: Vec<u8> = blocks.collect();
 

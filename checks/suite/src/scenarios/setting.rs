@@ -23,15 +23,24 @@ use std::sync::Arc;
 pub const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
 /// A file system on a device that records.
-pub type Fs<P> = Filesystem<RecordingDevice, P>;
+pub type Fs = Filesystem<RecordingDevice>;
 
 /// A task of a scenario, or nothing if it is a part that has been left out.
 pub type Task<R = ()> = Option<thread::JoinHandle<R>>;
 
+/// How the file system of an execution is mounted.
+#[derive(Clone, Copy)]
+pub struct Mounting {
+    /// In which design.
+    pub design: Design,
+    /// By which protocol it works: the correct one, or a variant of it.
+    pub protocol: Protocol<RecordingDevice>,
+}
+
 /// A mounted file system and its file.
-pub struct Setting<P: Protocol> {
+pub struct Setting {
     /// The file system.
-    pub fs: Arc<Fs<P>>,
+    pub fs: Arc<Fs>,
     /// The file.
     pub inode: sync::Arc<Inode>,
 }
@@ -83,18 +92,14 @@ fn mount_options(blocks_per_folio: u32) -> MountOptions {
 /// Mounts an image on a device that records. What this keeps on the stack is gone when it returns:
 /// loom's main task has little.
 #[inline(never)]
-fn mount_recording<P: Protocol>(
-    base: &Arc<Image>,
-    blocks_per_folio: u32,
-    design: Design,
-) -> Arc<Fs<P>> {
+fn mount_recording(base: &Arc<Image>, blocks_per_folio: u32, mounting: &Mounting) -> Arc<Fs> {
     let device = Arc::new(RecordingDevice::with_base(base.clone()));
     let options = MountOptions {
-        design,
+        design: mounting.design,
         background: Background::Threads,
         ..mount_options(blocks_per_folio)
     };
-    let mounted = Filesystem::<_, P>::mount_with_protocol(device, options);
+    let mounted = Filesystem::mount_with_protocol(device, options, mounting.protocol);
     Arc::new(mounted.expect("the base image mounts").0)
 }
 
@@ -103,10 +108,10 @@ pub fn join<R>(task: Task<R>) -> Option<R> {
     task.map(thread::JoinHandle::join)
 }
 
-impl<P: Protocol> Setting<P> {
+impl Setting {
     /// Mounts an image for one execution.
-    pub fn new(base: &Arc<Image>, blocks_per_folio: u32, design: Design) -> Setting<P> {
-        let fs = mount_recording(base, blocks_per_folio, design);
+    pub fn new(base: &Arc<Image>, blocks_per_folio: u32, mounting: &Mounting) -> Setting {
+        let fs = mount_recording(base, blocks_per_folio, mounting);
         let inode = directory::lookup(&fs, FILE_NAME).expect("the base image holds the file");
         Setting { fs, inode }
     }
@@ -115,7 +120,7 @@ impl<P: Protocol> Setting<P> {
     pub fn spawn<R: Send + 'static>(
         &self,
         name: &'static str,
-        body: impl FnOnce(&Fs<P>, &sync::Arc<Inode>) -> R + Send + 'static,
+        body: impl FnOnce(&Fs, &sync::Arc<Inode>) -> R + Send + 'static,
     ) -> thread::JoinHandle<R> {
         let (fs, inode) = (self.fs.clone(), self.inode.clone());
         thread::spawn(name, move || body(&fs, &inode))
@@ -125,7 +130,7 @@ impl<P: Protocol> Setting<P> {
     pub fn spawn_part<R: Send + 'static>(
         &self,
         name: &'static str,
-        body: impl FnOnce(&Fs<P>, &sync::Arc<Inode>) -> R + Send + 'static,
+        body: impl FnOnce(&Fs, &sync::Arc<Inode>) -> R + Send + 'static,
     ) -> Task<R> {
         part(name).then(|| self.spawn(name, body))
     }

@@ -10,16 +10,14 @@
 //! "xfs: write page faults in iomap are not buffered writes"), or drops its folio, or leaves a
 //! reservation that nobody will ever use.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::error::FsError;
 use super::super::extfs::inode::Inode;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::rt::{choose, part, sync};
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::write::buffered_write_from;
 use super::super::extfs::{fault, setattr, writeback};
-use super::setting::{self, ALL, Fs, Setting, join};
+use super::setting::{self, ALL, Fs, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -80,8 +78,8 @@ fn choose_race() -> Race {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, BLOCKS_PER_FOLIO, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, BLOCKS_PER_FOLIO, mounting);
     let race = choose_race();
     let writer = setting.spawn_part("write", move |fs, inode| {
         write_in_part(fs, inode, race.stops_at)
@@ -116,7 +114,7 @@ fn bytes(tag: Tag) -> Vec<u8> {
 }
 
 /// The writing task. Returns how many bytes it has written.
-fn write_in_part<P: Protocol>(fs: &Fs<P>, inode: &sync::Arc<Inode>, stops_at: usize) -> usize {
+fn write_in_part(fs: &Fs, inode: &sync::Arc<Inode>, stops_at: usize) -> usize {
     let bytes = bytes(Tag::First);
     let user = UserBuffer::bad_from(&bytes[..STORED], stops_at);
     match buffered_write_from(fs, inode, 0, &user) {

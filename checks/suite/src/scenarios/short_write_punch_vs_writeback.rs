@@ -8,14 +8,12 @@
 //! so that one reservation is released and claimed (the thread on ext4's buffered write path on
 //! iomap, where the punch took no `i_data_sem`); what lies beyond the end is forgotten.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::write::buffered_write_from;
 use super::super::extfs::{setattr, writeback};
-use super::setting::{self, ALL, Setting, join};
+use super::setting::{self, ALL, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -48,8 +46,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     // What the file then holds depends on it, so this is always done.
     let writer = setting.spawn("write", |fs, inode| {
         let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));

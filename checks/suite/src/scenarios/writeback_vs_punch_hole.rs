@@ -8,12 +8,10 @@
 //! nobody raises it; the punch locks a folio to zero a part of it while it has a handle open, which
 //! writeback does the other way round; an I/O that converts is ended where nothing can convert.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::{punch_hole, write, writeback};
-use super::setting::{self, ALL, Setting, join};
+use super::setting::{self, ALL, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -49,8 +47,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let blocks = (0..BLOCKS).flat_map(|b| content::block(Tag::First, b));
     let mut content: Vec<u8> = blocks.collect();
     write::buffered_write(&setting.fs, &setting.inode, 0, &content).expect("there is room");

@@ -10,14 +10,12 @@
 //! untrue (the race of the ext4-on-iomap thread, v4 09/23), or writes the new second block where
 //! the old one was; a crash shows a size without data, or blocks past the end.
 
-use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::inode::Inode;
-use super::super::extfs::protocol::Protocol;
 use super::super::extfs::rt::{choose, part, sync};
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::{truncate, write, writeback};
-use super::setting::{self, ALL, Fs, Setting, join};
+use super::setting::{self, ALL, Fs, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -57,8 +55,8 @@ pub fn base() -> Arc<Image> {
 }
 
 /// One execution.
-pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
-    let setting = Setting::<P>::new(base, 1, design);
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
     let first: Vec<u8> = (0..BLOCKS)
         .flat_map(|b| content::block(Tag::First, b))
         .collect();
@@ -84,7 +82,7 @@ pub fn run<P: Protocol>(base: &Arc<Image>, design: Design) {
 }
 
 /// The truncating task. Returns the content that the file then has.
-fn truncate_and_maybe_write<P: Protocol>(fs: &Fs<P>, inode: &sync::Arc<Inode>) -> Vec<u8> {
+fn truncate_and_maybe_write(fs: &Fs, inode: &sync::Arc<Inode>) -> Vec<u8> {
     let size = u64::from(BLOCKS_KEPT) * BLOCK_SIZE as u64;
     truncate::truncate_down(fs, inode, size).expect("truncate does not fail");
     let mut content = content::block(Tag::First, 0).to_vec();

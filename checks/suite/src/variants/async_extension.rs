@@ -7,17 +7,10 @@
 //!
 //! Nobody waits for an extending write under the lock.
 
-use super::extfs::direct::WriteChecks;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Lets an extending write leave before its I/O has ended.
-pub enum AsyncExtension {}
-
-impl JournalSteps for AsyncExtension {}
-
-impl Protocol for AsyncExtension {
-    fn dio_must_wait(checks: &WriteChecks) -> bool {
-        checks.unaligned
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_must_wait = |checks| checks.unaligned;
 }

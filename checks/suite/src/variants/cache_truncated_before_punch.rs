@@ -9,27 +9,14 @@
 
 use super::extfs::delalloc;
 use super::extfs::device::Device;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::truncate;
-use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Drops the folios first.
-pub enum CacheTruncatedBeforePunch {}
-
-impl JournalSteps for CacheTruncatedBeforePunch {}
-
-impl Protocol for CacheTruncatedBeforePunch {
-    fn write_delalloc_release<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        blocks: Range<Lblk>,
-    ) {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.write_delalloc_release = |fs, inode, blocks| {
         let _invalidate = inode.invalidate_lock.write();
         truncate::truncate_pagecache_range(fs, inode, blocks.clone());
         delalloc::scan_and_punch(fs, inode, blocks);
-    }
+    };
 }

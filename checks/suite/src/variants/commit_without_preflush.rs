@@ -6,18 +6,10 @@
 //!
 //! The commit block is durable, the blocks that it vouches for lie in the volatile cache.
 
-use super::extfs::device::{Device, DeviceError};
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::commit::Commit;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Does not flush before the commit block.
-pub enum CommitWithoutPreflush {}
-
-impl JournalSteps for CommitWithoutPreflush {
-    fn preflush<D: Device>(_: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        Ok(())
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.preflush = |_| Ok(());
 }
-
-impl Protocol for CommitWithoutPreflush {}

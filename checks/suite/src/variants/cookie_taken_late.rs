@@ -8,30 +8,14 @@
 //! a stale mapping look current.
 
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::extent::Mapping;
-use super::extfs::extent::status::Cookie;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
 use super::extfs::writeback;
-use std::ops::Range;
 
 /// Reads the sequence number outside the critical section.
-pub enum CookieTakenLate {}
-
-impl JournalSteps for CookieTakenLate {}
-
-impl Protocol for CookieTakenLate {
-    fn map_one_extent<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<(Mapping, Cookie), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.map_one_extent = |fs, inode, range| {
         let (mapping, _) = writeback::map_one_extent(fs, inode, range)?;
         let (_, cookie) = inode.query(mapping.start);
         Ok((mapping, cookie))
-    }
+    };
 }

@@ -9,17 +9,10 @@
 //! it runs as an overwrite, under the shared lock, and no orphan record is made. In Linux the size
 //! on disk then stays behind; here the end of the I/O notices, without the lock.
 
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Asks only the size in memory.
-pub enum DioExtendsByISize {}
-
-impl JournalSteps for DioExtendsByISize {}
-
-impl Protocol for DioExtendsByISize {
-    fn dio_extends(inode: &Inode, end: u64) -> bool {
-        end > inode.size.get()
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_extends = |inode, end| end > inode.size.get();
 }

@@ -8,25 +8,12 @@
 //! Sizes are set, and the inode is not written.
 
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::orphan;
 use super::extfs::protocol::Protocol;
 
 /// Raises the sizes in memory only.
-pub enum DioSizeWithoutHandle {}
-
-impl JournalSteps for DioSizeWithoutHandle {}
-
-impl Protocol for DioSizeWithoutHandle {
-    fn handle_inode_extension<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        end: u64,
-        is_whole: bool,
-    ) -> Result<(), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.handle_inode_extension = |fs, inode, end, is_whole| {
         let data = inode.lock_data();
         inode.size.set(end.max(inode.size.get()));
         inode.disksize.set(end.max(inode.disksize.get()));
@@ -36,5 +23,5 @@ impl Protocol for DioSizeWithoutHandle {
             true => orphan::del(fs, &mut handle, inode),
             false => Ok(()),
         }
-    }
+    };
 }

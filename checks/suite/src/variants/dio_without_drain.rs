@@ -8,17 +8,9 @@
 //! The block is unwritten until the first write has ended, so the second takes it for zeroes.
 
 use super::extfs::device::Device;
-use super::extfs::direct::WriteChecks;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 
 /// Does not wait for direct I/O before an unaligned write.
-pub enum DioWithoutDrain {}
-
-impl JournalSteps for DioWithoutDrain {}
-
-impl Protocol for DioWithoutDrain {
-    fn dio_drain_before<D: Device>(_: &Filesystem<D, Self>, _: &Inode, _: &WriteChecks) {}
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_drain_before = |_, _, _| {};
 }

@@ -8,19 +8,9 @@
 //! The file is not put on the orphan list before blocks beyond its end are allocated.
 
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 
 /// Extends a file without an orphan record.
-pub enum DioWithoutOrphan {}
-
-impl JournalSteps for DioWithoutOrphan {}
-
-impl Protocol for DioWithoutOrphan {
-    fn dio_orphan_add<D: Device>(_: &Filesystem<D, Self>, _: &Inode) -> Result<(), FsError> {
-        Ok(())
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_orphan_add = |_, _| Ok(());
 }

@@ -7,20 +7,14 @@
 //!
 //! A folio with a dirty block is passed over as a whole.
 
+use super::extfs::device::Device;
 use super::extfs::delalloc;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Spares a folio for one dirty block.
-pub enum DirtyFolioSkippedWhole {}
-
-impl JournalSteps for DirtyFolioSkippedWhole {}
-
-impl Protocol for DirtyFolioSkippedWhole {
-    fn delalloc_clean_ranges(inode: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.delalloc_clean_ranges = |inode, blocks| {
         let mut clean = Vec::new();
         for range in delalloc::clean_ranges(inode, blocks) {
             let is_spared = |at: &u32| {
@@ -31,5 +25,5 @@ impl Protocol for DirtyFolioSkippedWhole {
             clean.extend(punched.map(|at| Lblk(at)..Lblk(at + 1)));
         }
         clean
-    }
+    };
 }

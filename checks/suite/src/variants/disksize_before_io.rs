@@ -9,29 +9,15 @@
 
 use super::extfs::completion;
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::extent::{Mapping, status::Cookie};
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::{allocate, units::Lblk, writeback};
-use std::ops::Range;
+use super::extfs::{allocate, writeback};
 
 /// Raises the size on disk with the allocation.
-pub enum DisksizeBeforeIo {}
-
-impl JournalSteps for DisksizeBeforeIo {}
-
-impl Protocol for DisksizeBeforeIo {
-    fn map_one_extent<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<(Mapping, Cookie), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.map_one_extent = |fs, inode, range| {
         let (mapping, cookie) = writeback::map_one_extent(fs, inode, range)?;
         let mut handle = fs.start_handle(allocate::CREDITS)?;
         completion::update_disksize(fs, &mut handle, inode, mapping.end().offset())?;
         Ok((mapping, cookie))
-    }
+    };
 }

@@ -8,26 +8,13 @@
 
 use super::extfs::allocate;
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::orphan;
 use super::extfs::protocol::Protocol;
 use super::extfs::trace::{self, args};
 
 /// Compares the size on disk before it takes `i_data_sem`.
-pub enum DisksizeSetUnlocked {}
-
-impl JournalSteps for DisksizeSetUnlocked {}
-
-impl Protocol for DisksizeSetUnlocked {
-    fn handle_inode_extension<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        end: u64,
-        is_whole: bool,
-    ) -> Result<(), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.handle_inode_extension = |fs, inode, end, is_whole| {
         let is_larger = end > inode.disksize.get();
         let mut handle = fs.start_handle(orphan::CREDITS + allocate::CREDITS)?;
         let data = inode.lock_data();
@@ -42,5 +29,5 @@ impl Protocol for DisksizeSetUnlocked {
             true => orphan::del(fs, &mut handle, inode),
             false => Ok(()),
         }
-    }
+    };
 }

@@ -7,17 +7,10 @@
 //!
 //! The lock is chosen without regard to extending.
 
-use super::extfs::direct::WriteChecks;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Shares the lock as soon as it sees an overwrite.
-pub enum EarlyDowngrade {}
-
-impl JournalSteps for EarlyDowngrade {}
-
-impl Protocol for EarlyDowngrade {
-    fn dio_needs_exclusive(checks: &WriteChecks) -> bool {
-        !checks.overwrites || checks.unaligned
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_needs_exclusive = |checks| !checks.overwrites || checks.unaligned;
 }

@@ -10,24 +10,9 @@
 
 use super::extfs::device::Device;
 use super::extfs::direct;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 
 /// Takes what was submitted for what was mapped.
-pub enum EndIoJudgesBySubmitted {}
-
-impl JournalSteps for EndIoJudgesBySubmitted {}
-
-impl Protocol for EndIoJudgesBySubmitted {
-    fn handle_inode_extension<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        end: u64,
-        _is_whole: bool,
-    ) -> Result<(), FsError> {
-        direct::extension::handle_inode_extension(fs, inode, end, true)
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.handle_inode_extension = |fs, inode, end, _is_whole| direct::extension::handle_inode_extension(fs, inode, end, true);
 }

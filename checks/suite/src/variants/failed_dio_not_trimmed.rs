@@ -9,26 +9,14 @@
 
 use super::extfs::device::Device;
 use super::extfs::direct;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 
 /// Returns early where the direct write did not end well.
-pub enum FailedDioNotTrimmed {}
-
-impl JournalSteps for FailedDioNotTrimmed {}
-
-impl Protocol for FailedDioNotTrimmed {
-    fn inode_extension_cleanup<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        is_whole: bool,
-    ) -> Result<(), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.inode_extension_cleanup = |fs, inode, is_whole| {
         if !is_whole {
             return Ok(());
         }
         direct::extension::cleanup(fs, inode, is_whole)
-    }
+    };
 }

@@ -6,19 +6,10 @@
 //!
 //! A handle of the next transaction changes a buffer between its checksum and its copy in the log.
 
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::commit::Captured;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
-use super::extfs::rt::sync::Arc;
-use super::extfs::units::Block;
 
 /// Logs a buffer as it is now.
-pub enum FrozenCopyMissing {}
-
-impl JournalSteps for FrozenCopyMissing {
-    fn frozen_image(captured: &Captured) -> Arc<Block> {
-        captured.buffer.snapshot()
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.frozen_image = |captured| captured.buffer.snapshot();
 }
-
-impl Protocol for FrozenCopyMissing {}

@@ -7,19 +7,11 @@
 //! A hole inside the file is filled with a written block before its data is there, and no orphan
 //! record hides it.
 
+use super::extfs::device::Device;
 use super::extfs::allocate::Kind;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
 
 /// Makes every new block written.
-pub enum HoleFilledAsWritten {}
-
-impl JournalSteps for HoleFilledAsWritten {}
-
-impl Protocol for HoleFilledAsWritten {
-    fn dio_kind_of_new_blocks(_: &Inode, _: Lblk) -> Kind {
-        Kind::Written
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_kind_of_new_blocks = |_, _| Kind::Written;
 }

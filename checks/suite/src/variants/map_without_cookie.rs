@@ -7,19 +7,10 @@
 //!
 //! The cached mapping is judged by its range only.
 
-use super::extfs::extent::{Mapping, status::Cookie};
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
 
 /// Trusts a cached mapping as far as it reaches.
-pub enum MapWithoutCookie {}
-
-impl JournalSteps for MapWithoutCookie {}
-
-impl Protocol for MapWithoutCookie {
-    fn writeback_map_is_valid(_: &Inode, mapping: &Mapping, _: Cookie, lblk: Lblk) -> bool {
-        mapping.contains(lblk)
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.writeback_map_is_valid = |_, mapping, _, lblk| mapping.contains(lblk);
 }

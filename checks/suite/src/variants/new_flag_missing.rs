@@ -9,29 +9,15 @@
 
 use super::extfs::delalloc::{self, Iomap};
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Reserves without saying so.
-pub enum NewFlagMissing {}
-
-impl JournalSteps for NewFlagMissing {}
-
-impl Protocol for NewFlagMissing {
-    fn buffered_write_begin<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<Iomap, FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.buffered_write_begin = |fs, inode, range| {
         let iomap = delalloc::write_begin(fs, inode, range)?;
         Ok(Iomap {
             is_new: false,
             ..iomap
         })
-    }
+    };
 }

@@ -9,25 +9,15 @@
 //! who has just put it there.
 
 use super::extfs::device::Device;
-use super::extfs::direct::{self, DirectIo};
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::journal::JournalSteps;
+use super::extfs::direct::{self};
 use super::extfs::orphan;
 use super::extfs::protocol::Protocol;
 
 /// Always deletes the orphan record.
-pub enum OrphanDelByEndIo {}
-
-impl JournalSteps for OrphanDelByEndIo {}
-
-impl Protocol for OrphanDelByEndIo {
-    fn dio_write_end_io<D: Device>(
-        fs: &Filesystem<D, Self>,
-        dio: &DirectIo,
-    ) -> Result<(), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.dio_write_end_io = |fs, dio| {
         direct::completion::write_end_io(fs, dio)?;
         let mut handle = fs.start_handle(orphan::CREDITS)?;
         orphan::del(fs, &mut handle, &dio.inode)
-    }
+    };
 }

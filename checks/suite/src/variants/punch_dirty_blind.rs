@@ -7,19 +7,10 @@
 //!
 //! The page cache is not looked at before the punch.
 
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Takes every block for clean.
-pub enum PunchDirtyBlind {}
-
-impl JournalSteps for PunchDirtyBlind {}
-
-impl Protocol for PunchDirtyBlind {
-    fn delalloc_clean_ranges(_: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
-        vec![blocks]
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.delalloc_clean_ranges = |_, blocks| vec![blocks];
 }

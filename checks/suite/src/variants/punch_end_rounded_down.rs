@@ -7,20 +7,15 @@
 //!
 //! The end of the unused range is rounded down.
 
+use super::extfs::device::Device;
 use super::extfs::delalloc;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Does not punch a last block that the write would have covered in part.
-pub enum PunchEndRoundedDown {}
-
-impl JournalSteps for PunchEndRoundedDown {}
-
-impl Protocol for PunchEndRoundedDown {
-    fn unused_blocks(range: &Range<u64>, written: usize) -> Range<Lblk> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.unused_blocks = |range, written| {
         let blocks = delalloc::unused_blocks(range, written);
         blocks.start..Lblk::containing(range.end).max(blocks.start)
-    }
+    };
 }

@@ -10,20 +10,12 @@
 
 use super::extfs::device::Device;
 use super::extfs::extent::Status;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Counts first and removes later.
-pub enum PunchInTwoSections {}
-
-impl JournalSteps for PunchInTwoSections {}
-
-impl Protocol for PunchInTwoSections {
-    fn punch_delalloc<D: Device>(fs: &Filesystem<D, Self>, inode: &Inode, blocks: Range<Lblk>) {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.punch_delalloc = |fs, inode, blocks| {
         let counted = (blocks.start.0..blocks.end.0)
             .filter(|lblk| inode.query(Lblk(*lblk)).0.status == Status::Delayed)
             .count() as u32;
@@ -31,5 +23,5 @@ impl Protocol for PunchInTwoSections {
         fs.space().release(data.remove_status(blocks));
         data.reserved = data.reserved.wrapping_sub(counted);
         data.quota_reserved = data.quota_reserved.wrapping_sub(u64::from(counted));
-    }
+    };
 }

@@ -7,32 +7,18 @@
 //!
 //! Delayed blocks are punched whether or not this write reserved them.
 
-use super::extfs::delalloc::{self, Iomap};
+use super::extfs::delalloc::{self};
 use super::extfs::device::Device;
 use super::extfs::extent::Status;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use std::ops::Range;
 
 /// Punches whoever reserved the blocks.
-pub enum PunchNotOurs {}
-
-impl JournalSteps for PunchNotOurs {}
-
-impl Protocol for PunchNotOurs {
-    fn buffered_write_end<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        iomap: &Iomap,
-        range: &Range<u64>,
-        written: usize,
-    ) {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.buffered_write_end = |fs, inode, iomap, range, written| {
         let blocks = delalloc::unused_blocks(range, written);
         if iomap.mapping.status == Status::Delayed && blocks.start < blocks.end {
             let _invalidate = inode.invalidate_lock.write();
             delalloc::punch_delalloc(fs, inode, blocks);
         }
-    }
+    };
 }

@@ -7,21 +7,15 @@
 //!
 //! The scan of the page cache ends at the end of the file, and so does the punch.
 
+use super::extfs::device::Device;
 use super::extfs::delalloc;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Looks no further than the file reaches.
-pub enum PunchOnlyBelowEof {}
-
-impl JournalSteps for PunchOnlyBelowEof {}
-
-impl Protocol for PunchOnlyBelowEof {
-    fn delalloc_clean_ranges(inode: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.delalloc_clean_ranges = |inode, blocks| {
         let end = Lblk::round_up(inode.size.get());
         delalloc::clean_ranges(inode, blocks.start.min(end)..blocks.end.min(end))
-    }
+    };
 }

@@ -10,26 +10,13 @@
 
 use super::extfs::delalloc;
 use super::extfs::device::Device;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Looks at the cache and punches while faults go on.
-pub enum PunchWithoutInvalidateLock {}
-
-impl JournalSteps for PunchWithoutInvalidateLock {}
-
-impl Protocol for PunchWithoutInvalidateLock {
-    fn write_delalloc_release<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        blocks: Range<Lblk>,
-    ) {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.write_delalloc_release = |fs, inode, blocks| {
         for clean in delalloc::clean_ranges(inode, blocks) {
             delalloc::punch_delalloc(fs, inode, clean);
         }
-    }
+    };
 }

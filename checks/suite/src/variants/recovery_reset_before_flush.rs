@@ -7,19 +7,13 @@
 //!
 //! Recovery marks the log empty while what it has replayed lies in the volatile cache.
 
-use super::extfs::device::{Device, DeviceError};
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::recovery::Reset;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Empties the log first.
-pub enum RecoveryResetBeforeFlush {}
-
-impl JournalSteps for RecoveryResetBeforeFlush {
-    fn finish_recovery<D: Device>(reset: &mut Reset<'_, D>) -> Result<(), DeviceError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.finish_recovery = |reset| {
         reset.mark_empty()?;
         reset.flush_homes()
-    }
+    };
 }
-
-impl Protocol for RecoveryResetBeforeFlush {}

@@ -9,26 +9,12 @@
 
 use super::extfs::delalloc::Iomap;
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
 use super::extfs::extent::Status;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::Lblk;
-use std::ops::Range;
 
 /// Reserves on the strength of what it saw without the lock.
-pub enum ReserveWithoutSecondLook {}
-
-impl JournalSteps for ReserveWithoutSecondLook {}
-
-impl Protocol for ReserveWithoutSecondLook {
-    fn buffered_write_begin<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<Iomap, FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.buffered_write_begin = |fs, inode, range| {
         let (mapping, mut cookie) = inode.query(range.start);
         let is_new = mapping.status == Status::Hole;
         let mut mapping = mapping.clipped(range).unwrap_or(mapping);
@@ -46,5 +32,5 @@ impl Protocol for ReserveWithoutSecondLook {
             cookie,
             is_new,
         })
-    }
+    };
 }

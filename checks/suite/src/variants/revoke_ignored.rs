@@ -6,18 +6,10 @@
 //!
 //! The log says that the block was revoked, and recovery does not ask.
 
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::recovery::revoke::RevokeTable;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
-use super::extfs::units::{Pblk, Tid};
 
 /// Replays every copy.
-pub enum RevokeIgnored {}
-
-impl JournalSteps for RevokeIgnored {
-    fn is_revoked(_: &RevokeTable, _: Pblk, _: Tid) -> bool {
-        false
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.is_revoked = |_, _, _| false;
 }
-
-impl Protocol for RevokeIgnored {}

@@ -6,18 +6,10 @@
 //!
 //! A block was journalled, freed and reused as data, and nothing in the log says so.
 
-use super::extfs::device::{Device, DeviceError};
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::commit::Commit;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Writes no revoke records.
-pub enum RevokeNotWritten {}
-
-impl JournalSteps for RevokeNotWritten {
-    fn write_revoke_blocks<D: Device>(_: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-        Ok(())
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.write_revoke_blocks = |_| Ok(());
 }
-
-impl Protocol for RevokeNotWritten {}

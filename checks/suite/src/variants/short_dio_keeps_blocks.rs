@@ -9,23 +9,9 @@
 
 use super::extfs::device::Device;
 use super::extfs::direct;
-use super::extfs::error::FsError;
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
 use super::extfs::protocol::Protocol;
 
 /// Leaves what a short direct write has mapped to the buffered rest.
-pub enum ShortDioKeepsBlocks {}
-
-impl JournalSteps for ShortDioKeepsBlocks {}
-
-impl Protocol for ShortDioKeepsBlocks {
-    fn inode_extension_cleanup<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        _: bool,
-    ) -> Result<(), FsError> {
-        direct::extension::cleanup(fs, inode, true)
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.inode_extension_cleanup = |fs, inode, _| direct::extension::cleanup(fs, inode, true);
 }

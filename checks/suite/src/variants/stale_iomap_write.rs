@@ -7,18 +7,10 @@
 //!
 //! The cookie is not compared under the folio lock.
 
-use super::extfs::extent::status::Cookie;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Trusts a mapping that it looked up before it locked the folio.
-pub enum StaleIomapWrite {}
-
-impl JournalSteps for StaleIomapWrite {}
-
-impl Protocol for StaleIomapWrite {
-    fn write_map_is_valid(_: &Inode, _: Cookie) -> bool {
-        true
-    }
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.write_map_is_valid = |_, _| true;
 }

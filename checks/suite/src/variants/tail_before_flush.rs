@@ -6,19 +6,13 @@
 //!
 //! The tail of the log moves past blocks whose homes lie in the volatile cache.
 
-use super::extfs::device::{Device, DeviceError};
-use super::extfs::journal::JournalSteps;
-use super::extfs::journal::checkpoint::Checkpoint;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Moves the tail first.
-pub enum TailBeforeFlush {}
-
-impl JournalSteps for TailBeforeFlush {
-    fn advance_tail<D: Device>(checkpoint: &mut Checkpoint<'_, D>) -> Result<(), DeviceError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.journal.advance_tail = |checkpoint| {
         checkpoint.write_tail()?;
         checkpoint.flush_home()
-    }
+    };
 }
-
-impl Protocol for TailBeforeFlush {}

@@ -9,26 +9,13 @@
 //! The extent is looked up in one critical section and allocated in another.
 
 use super::extfs::device::Device;
-use super::extfs::error::FsError;
-use super::extfs::extent::{Mapping, Status, status::Cookie};
-use super::extfs::fs::Filesystem;
-use super::extfs::inode::Inode;
-use super::extfs::journal::JournalSteps;
+use super::extfs::extent::Status;
 use super::extfs::protocol::Protocol;
-use super::extfs::{allocate, units::Lblk, writeback};
-use std::ops::Range;
+use super::extfs::{allocate, writeback};
 
 /// Looks up and allocates in two critical sections.
-pub enum WbLookupUnlocked {}
-
-impl JournalSteps for WbLookupUnlocked {}
-
-impl Protocol for WbLookupUnlocked {
-    fn map_one_extent<D: Device>(
-        fs: &Filesystem<D, Self>,
-        inode: &Inode,
-        range: Range<Lblk>,
-    ) -> Result<(Mapping, Cookie), FsError> {
+pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
+    protocol.map_one_extent = |fs, inode, range| {
         let (mapping, cookie) = inode.query(range.start);
         let Some(delayed) = mapping
             .clipped(range)
@@ -39,5 +26,5 @@ impl Protocol for WbLookupUnlocked {
         let mut handle = fs.start_handle(allocate::CREDITS)?;
         let mut data = inode.lock_data();
         writeback::map_create_blocks(fs, &mut handle, inode, &mut data, delayed)
-    }
+    };
 }

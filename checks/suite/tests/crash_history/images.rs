@@ -6,10 +6,10 @@ use cutpoint::crash::{
     CrashChecker, CrashFinding, CrashOptions, Cut, LazyDisk, Observations, Recover,
 };
 use cutpoint_event::Log;
-use cutpoint_suite::on_std::recovery::{observe, recover_in};
+use cutpoint_suite::on_std::recovery::{observe, recover};
 use extfs_std::design::Design;
 use extfs_std::device::memory::Image;
-use extfs_std::protocol::Correct;
+use extfs_std::protocol::Protocol;
 use extfs_std::units::Pblk;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Recover for Keep {
         _promises: &[()],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (fs, report) = recover_in::<Correct>(disk, self.design)?;
+        let (fs, report) = recover(disk, self.design, Protocol::correct())?;
         drop(fs);
         let mut image = (*self.base).clone();
         for (at, bytes) in disk.crash_image() {
@@ -80,7 +80,7 @@ impl Start {
     /// Plays a history, and gives distinguishable images that power cuts in it leave, and those of
     /// power cuts in their recoveries. Not all of them: at most [`CASE_MAX`] of one case.
     fn images(&self, ops: &[crate::history::Op], setting: Setting) -> Result<Vec<Image>, String> {
-        let (log, _) = self.play::<Correct>(ops, setting)?;
+        let (log, _) = self.play(ops, setting)?;
         let options = CrashOptions {
             tear: setting.tear,
             recoveries_per_case_max: Some(CASE_MAX),

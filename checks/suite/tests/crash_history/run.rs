@@ -2,6 +2,7 @@
 
 use super::oracle::{Played, Progress};
 use super::random;
+use super::seeded::Seeded;
 use crate::history::player::name;
 use crate::history::{Model, Op, Player};
 use cutpoint::crash::{
@@ -11,9 +12,12 @@ use cutpoint::crash::{
 use cutpoint_event::{Arg, Args, Log, What, log};
 use cutpoint_suite::content;
 use cutpoint_suite::e2fsck::E2fsck;
-use cutpoint_suite::on_std::recovery::{judge_blocks, leave, observe, recover_in, unreadable};
+use cutpoint_suite::on_std::recovery::{
+    LazyDevice, judge_blocks, leave, observe, recover, unreadable,
+};
 use extfs_std::delalloc::Delalloc;
 use extfs_std::design::Design;
+use extfs_std::device::Device;
 use extfs_std::device::memory::{Image, MemoryDevice};
 use extfs_std::device::recording::RecordingDevice;
 use extfs_std::directory;
@@ -22,10 +26,9 @@ use extfs_std::fs::Filesystem;
 use extfs_std::journal::JournalOptions;
 use extfs_std::mkfs::{MkfsOptions, mkfs};
 use extfs_std::mount::MountOptions;
-use extfs_std::protocol::{Correct, Protocol};
+use extfs_std::protocol::Protocol;
 use extfs_std::units::BLOCK_SIZE;
 use std::cell::{Cell, RefCell};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// Files that histories work on, and that exist from the start.
@@ -75,7 +78,12 @@ impl Start {
                 len: 2_500,
             },
         ];
-        let mounted = Player::mount(device.clone(), MountOptions::default(), Model::default());
+        let mounted = Player::mount(
+            device.clone(),
+            MountOptions::default(),
+            Protocol::correct(),
+            Model::default(),
+        );
         let mut player: Player<_> = mounted.unwrap();
         for (index, op) in ops.iter().enumerate() {
             player.play(100 + index, op).unwrap();
@@ -95,11 +103,7 @@ impl Start {
     }
 
     /// Plays a history, each operation between two marks in the log.
-    pub(super) fn play<P: Protocol>(
-        &self,
-        ops: &[Op],
-        setting: Setting,
-    ) -> Result<(Log, Played), String> {
+    pub(super) fn play(&self, ops: &[Op], setting: Setting) -> Result<(Log, Played), String> {
         let options = MountOptions {
             design: setting.design,
             delalloc: setting.delalloc,
@@ -111,7 +115,7 @@ impl Start {
             ..MountOptions::default()
         };
         log::start();
-        let played = self.play_recorded::<P>(ops, options);
+        let played = self.play_recorded(ops, options, setting.protocol());
         let log = log::finish();
         if let Some(finding) = log.findings.first() {
             return Err(format!("{finding:?}"));
@@ -119,13 +123,14 @@ impl Start {
         Ok((log, played?))
     }
 
-    fn play_recorded<P: Protocol>(
+    fn play_recorded(
         &self,
         ops: &[Op],
         options: MountOptions,
+        protocol: Protocol<RecordingDevice>,
     ) -> Result<Played, String> {
         let device = Arc::new(RecordingDevice::with_base(self.image.clone()));
-        let mut player = Player::<_, P>::mount(device, options, self.model.clone())?;
+        let mut player = Player::mount(device, options, protocol, self.model.clone())?;
         let mut models = vec![self.model.clone()];
         for (index, op) in ops.iter().enumerate() {
             let number = || {
@@ -158,20 +163,15 @@ impl Start {
     }
 
     /// Plays and judges one history.
-    pub fn check<P: Protocol>(
-        &self,
-        ops: &[Op],
-        setting: Setting,
-        summary: &mut Summary,
-    ) -> Result<(), String> {
-        let (log, played) = self.play::<P>(ops, setting)?;
+    pub fn check(&self, ops: &[Op], setting: Setting, summary: &mut Summary) -> Result<(), String> {
+        let (log, played) = self.play(ops, setting)?;
         let options = CrashOptions {
             tear: setting.tear,
             ..CrashOptions::default()
         };
         let mut checker = CrashChecker::new(options, self.base());
-        let judge = Judge::<P> {
-            protocol: PhantomData,
+        let judge = Judge {
+            protocol: setting.protocol(),
             played,
             e2fsck: E2fsck::find(BLOCK_SIZE),
             not_measured: RefCell::default(),
@@ -204,6 +204,15 @@ pub struct Setting {
     pub log_blocks_max: Option<u32>,
     /// What a write is torn into.
     pub tear: Tear,
+    /// The seeded bug, if any.
+    pub seeded: Option<Seeded>,
+}
+
+impl Setting {
+    /// The protocol that is followed.
+    pub fn protocol<D: Device>(self) -> Protocol<D> {
+        self.seeded.map_or(Protocol::correct(), Seeded::protocol)
+    }
 }
 
 impl Setting {
@@ -216,12 +225,13 @@ impl Setting {
             blocks_per_folio: [1, 2, 4][(seed % 3) as usize],
             log_blocks_max: [None, Some(SHORT_LOG)][(seed / 3 % 2) as usize],
             tear: Tear::Block,
+            seeded: None,
         }
     }
 }
 
 impl Summary {
-    fn add<P>(&mut self, stats: &CrashStats, judge: &Judge<P>) {
+    fn add(&mut self, stats: &CrashStats, judge: &Judge) {
         self.histories += 1;
         let all = &mut self.stats;
         all.crash_frontiers += stats.crash_frontiers;
@@ -243,15 +253,15 @@ impl Summary {
 }
 
 /// Recovers by mounting, and judges by the history.
-struct Judge<P> {
-    protocol: PhantomData<fn() -> P>,
+struct Judge {
+    protocol: Protocol<LazyDevice>,
     played: Played,
     e2fsck: E2fsck,
     not_measured: RefCell<Option<String>>,
     asked: Cell<u64>,
 }
 
-impl<P: Protocol> Recover for Judge<P> {
+impl Recover for Judge {
     type Promise = Progress;
 
     fn promises(&self, log: &Log, cut: &Cut) -> Vec<Progress> {
@@ -264,7 +274,7 @@ impl<P: Protocol> Recover for Judge<P> {
         promises: &[Progress],
         _depth: u32,
     ) -> Result<Observations, CrashFinding> {
-        let (fs, report) = recover_in::<P>(disk, self.played.design)?;
+        let (fs, report) = recover(disk, self.played.design, self.protocol)?;
         for file in 0..FILES {
             self.judge_file(disk, &fs, promises[0], file)?;
         }
@@ -276,11 +286,11 @@ impl<P: Protocol> Recover for Judge<P> {
     }
 }
 
-impl<P: Protocol> Judge<P> {
+impl Judge {
     fn judge_file(
         &self,
         disk: &LazyDisk,
-        fs: &cutpoint_suite::on_std::recovery::Recovered<P>,
+        fs: &cutpoint_suite::on_std::recovery::Recovered,
         progress: Progress,
         file: usize,
     ) -> Result<(), CrashFinding> {
@@ -336,9 +346,9 @@ pub fn check_seeds(seeds: std::ops::Range<u64>) -> Summary {
     for seed in seeds {
         let setting = Setting::of_seed(seed);
         let ops = random::history(seed);
-        if let Err(why) = start.check::<Correct>(&ops, setting, &mut summary) {
+        if let Err(why) = start.check(&ops, setting, &mut summary) {
             let ops = stripped(&start, ops, setting);
-            let why = match start.check::<Correct>(&ops, setting, &mut Summary::default()) {
+            let why = match start.check(&ops, setting, &mut Summary::default()) {
                 Err(why) => why,
                 Ok(()) => why,
             };
@@ -353,7 +363,7 @@ fn stripped(start: &Start, mut ops: Vec<Op>, setting: Setting) -> Vec<Op> {
     while at < ops.len() {
         let mut fewer = ops.clone();
         fewer.remove(at);
-        match start.check::<Correct>(&fewer, setting, &mut Summary::default()) {
+        match start.check(&fewer, setting, &mut Summary::default()) {
             Err(_) => (ops, at) = (fewer, 0),
             Ok(()) => at += 1,
         }

@@ -12,7 +12,7 @@ use extfs_std::fs::Filesystem;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
-use extfs_std::protocol::{Correct, Protocol};
+use extfs_std::protocol::Protocol;
 use extfs_std::punch_hole::punch_hole;
 use extfs_std::units::{BLOCK_SIZE, Lblk};
 use extfs_std::write::buffered_write_from;
@@ -28,10 +28,11 @@ const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 const MANY: usize = 1 << 20;
 
 /// A file system with one file, and what that must hold.
-pub struct Player<D: Device, P: Protocol = Correct> {
+pub struct Player<D: Device> {
     device: Arc<D>,
     options: MountOptions,
-    fs: Filesystem<D, P>,
+    protocol: Protocol<D>,
+    fs: Filesystem<D>,
     inode: Arc<Inode>,
     /// Whether there may be too little space for the file.
     is_tight: bool,
@@ -50,7 +51,7 @@ fn words(what: &str, error: FsError) -> String {
     format!("{what} fails: {error}")
 }
 
-impl<D: Device, P: Protocol> Player<D, P> {
+impl<D: Device> Player<D> {
     /// Mounts a device that holds an empty file system, and makes the file, for which there may be
     /// too little space.
     ///
@@ -59,15 +60,17 @@ impl<D: Device, P: Protocol> Player<D, P> {
     pub fn mount(
         device: Arc<D>,
         options: MountOptions,
+        protocol: Protocol<D>,
         is_tight: bool,
-    ) -> Result<Player<D, P>, String> {
-        let (fs, _) =
-            Filesystem::mount_with_protocol(device.clone(), options).map_err(|e| e.to_string())?;
+    ) -> Result<Player<D>, String> {
+        let (fs, _) = Filesystem::mount_with_protocol(device.clone(), options, protocol)
+            .map_err(|e| e.to_string())?;
         let inode = directory::create(&fs, NAME).map_err(|e| words("creating", e))?;
         let model = Vec::new();
         Ok(Player {
             device,
             options,
+            protocol,
             fs,
             inode,
             is_tight,
@@ -303,8 +306,9 @@ impl<D: Device, P: Protocol> Player<D, P> {
             _ => self.fs.sync(),
         };
         outcome.map_err(|error| words("leaving", error))?;
-        let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
-            .map_err(|error| format!("mounting again fails: {error}"))?;
+        let (fs, _) =
+            Filesystem::mount_with_protocol(self.device.clone(), self.options, self.protocol)
+                .map_err(|error| format!("mounting again fails: {error}"))?;
         self.inode = directory::lookup(&fs, NAME).map_err(|error| words("finding it", error))?;
         self.fs = fs;
         Ok(())

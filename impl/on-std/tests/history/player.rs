@@ -10,7 +10,7 @@ use extfs_std::fs::Filesystem;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
-use extfs_std::protocol::{Correct, Protocol};
+use extfs_std::protocol::Protocol;
 use extfs_std::units::{BLOCK_SIZE, Lblk};
 use extfs_std::{
     directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
@@ -23,10 +23,11 @@ use std::sync::Arc;
 const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 
 /// A file system and what it must hold.
-pub struct Player<D: Device, P: Protocol = Correct> {
+pub struct Player<D: Device> {
     device: Arc<D>,
     options: MountOptions,
-    fs: Filesystem<D, P>,
+    protocol: Protocol<D>,
+    fs: Filesystem<D>,
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
@@ -47,7 +48,7 @@ pub fn name(file: usize) -> Vec<u8> {
     format!("file {file}").into_bytes()
 }
 
-impl<D: Device, P: Protocol> Player<D, P> {
+impl<D: Device> Player<D> {
     /// Mounts a device that holds what `model` says, and opens its files.
     ///
     /// # Errors
@@ -55,14 +56,16 @@ impl<D: Device, P: Protocol> Player<D, P> {
     pub fn mount(
         device: Arc<D>,
         options: MountOptions,
+        protocol: Protocol<D>,
         model: Model,
-    ) -> Result<Player<D, P>, String> {
-        let (fs, _) =
-            Filesystem::mount_with_protocol(device.clone(), options).map_err(|e| e.to_string())?;
+    ) -> Result<Player<D>, String> {
+        let (fs, _) = Filesystem::mount_with_protocol(device.clone(), options, protocol)
+            .map_err(|e| e.to_string())?;
         let open = Default::default();
         let mut player = Player {
             device,
             options,
+            protocol,
             fs,
             open,
             model,
@@ -232,8 +235,9 @@ impl<D: Device, P: Protocol> Player<D, P> {
         if self.alternates {
             self.options.design = other(self.options.design);
         }
-        let (fs, _) = Filesystem::mount_with_protocol(self.device.clone(), self.options)
-            .map_err(|error| format!("mounting again fails: {error}"))?;
+        let (fs, _) =
+            Filesystem::mount_with_protocol(self.device.clone(), self.options, self.protocol)
+                .map_err(|error| format!("mounting again fails: {error}"))?;
         self.fs = fs;
         self.open_files()
     }
@@ -327,7 +331,7 @@ impl<D: Device, P: Protocol> Player<D, P> {
             .unmount()
             .map_err(|error| format!("unmounting fails: {error}"))?;
         self.model.apply(usize::MAX, &Op::Remount);
-        let again = Player::<D, P>::mount(self.device, self.options, self.model)?;
+        let again = Player::mount(self.device, self.options, self.protocol, self.model)?;
         again.check_contents()?;
         again
             .fs

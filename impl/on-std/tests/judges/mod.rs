@@ -13,7 +13,6 @@ use extfs_std::device::Device;
 use extfs_std::disk::inode::FileType;
 use extfs_std::fs::Filesystem;
 use extfs_std::mount::MountOptions;
-use extfs_std::protocol::Protocol;
 use extfs_std::{directory, evict, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +29,7 @@ const WHOLE: usize = 1 << 24;
 ///
 /// # Errors
 /// What can not be read, or what is neither a file nor `lost+found`.
-pub fn tree<D: Device, P: Protocol>(fs: &Filesystem<D, P>) -> Result<Tree, String> {
+pub fn tree<D: Device>(fs: &Filesystem<D>) -> Result<Tree, String> {
     let mut tree = Tree::new();
     for entry in directory::entries(fs).map_err(|error| error.to_string())? {
         let shown = String::from_utf8_lossy(&entry.name).into_owned();

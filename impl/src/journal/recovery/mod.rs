@@ -30,7 +30,7 @@ use crate::device::{Device, DeviceError, Durability};
 use crate::disk::error::FormatError;
 use crate::journal::circular::{Circular, LogBlock};
 use crate::journal::location::JournalLocation;
-use crate::journal::steps::{Correct, JournalSteps};
+use crate::journal::steps::JournalSteps;
 use crate::journal::superblock::JournalSuperblock;
 use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
 
@@ -107,16 +107,17 @@ pub fn recover<D: Device>(
     device: &D,
     location: &JournalLocation,
 ) -> Result<Recovered, RecoveryError> {
-    recover_with_steps::<D, Correct>(device, location)
+    recover_with_steps(device, location, &JournalSteps::correct())
 }
 
-/// As [`recover`], with the steps of `S`.
+/// As [`recover`], with other steps.
 ///
 /// # Errors
 /// [`RecoveryError`].
-pub fn recover_with_steps<D: Device, S: JournalSteps>(
+pub fn recover_with_steps<D: Device>(
     device: &D,
     location: &JournalLocation,
+    steps: &JournalSteps<D>,
 ) -> Result<Recovered, RecoveryError> {
     let at = location.superblock();
     let mut image = [0; BLOCK_SIZE];
@@ -142,7 +143,7 @@ pub fn recover_with_steps<D: Device, S: JournalSteps>(
     recovered.transactions = scan.transactions.len() as u32;
     recovered.last = scan.transactions.last().map(|transaction| transaction.tid);
     recovered.blocks_revoked = revoked.len() as u32;
-    let plan = replay::plan::<D, S>(&reader, &scan, &revoked)?;
+    let plan = replay::plan(&reader, &scan, &revoked, steps)?;
     recovered.copies_revoked = plan.copies_revoked;
     recovered.blocks_replayed = replay::write_homes(&reader, &plan, superblock.seed())?;
     let mut reset = Reset {
@@ -152,7 +153,7 @@ pub fn recover_with_steps<D: Device, S: JournalSteps>(
         image,
         end: scan.end,
     };
-    S::finish_recovery(&mut reset)?;
+    (steps.finish_recovery)(&mut reset)?;
     Ok(recovered)
 }
 

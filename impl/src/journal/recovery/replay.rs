@@ -25,10 +25,11 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// [`RecoveryError::NotAHome`], before anything is written.
-pub(super) fn plan<D: Device, S: JournalSteps>(
+pub(super) fn plan<D: Device>(
     reader: &LogReader<'_, D>,
     scan: &Scan,
     revoked: &RevokeTable,
+    steps: &JournalSteps<D>,
 ) -> Result<Plan, RecoveryError> {
     let mut plan = Plan {
         newest: BTreeMap::new(),
@@ -38,7 +39,7 @@ pub(super) fn plan<D: Device, S: JournalSteps>(
         let tid = transaction.tid;
         for copy in &transaction.copies {
             let home = copy.tag.home;
-            if S::is_revoked(revoked, home, tid) {
+            if (steps.is_revoked)(revoked, home, tid) {
                 plan.copies_revoked += 1;
                 continue;
             }

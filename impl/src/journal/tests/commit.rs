@@ -71,7 +71,7 @@ fn waiting_for_a_commit_commits_and_waits_for_no_other() {
 #[test]
 fn transaction_numbers_wrap_around() {
     let options = JournalOptions::default();
-    let fixture: Fixture = Fixture::open(super::empty_image(Tid(u32::MAX)), options);
+    let fixture = Fixture::open(super::empty_image(Tid(u32::MAX)), options);
     assert_eq!(fixture.commit(&[(1, 1)]), Tid(u32::MAX));
     assert_eq!(fixture.commit(&[(1, 2)]), Tid(0));
     assert_eq!(fixture.journal.wait_commit(Tid(u32::MAX)), Ok(false));
@@ -173,7 +173,7 @@ fn a_checkpointed_journal_opens_clean_and_goes_on() {
     assert_eq!(fixture.journal.checkpoint_all(), Ok(()));
     assert_eq!(fixture.journal.checkpoint_all(), Ok(()));
     let image = fixture.device.snapshot();
-    let again: Fixture = Fixture::open(image, JournalOptions::default());
+    let again = Fixture::open(image, JournalOptions::default());
     assert_eq!(again.commit(&[(1, 3)]), Tid(3));
 }
 

@@ -5,7 +5,7 @@
 use super::device::{Request, TraceDevice, crash_images};
 use super::{FIRST_TID, Fixture, JOURNAL_BLOCKS, fill_bytes, homes, location};
 use crate::device::memory::Image;
-use crate::journal::{Correct, JournalOptions, JournalSteps, LogBlock, recovery};
+use crate::journal::{JournalOptions, JournalSteps, LogBlock, recovery};
 use crate::units::{BLOCK_SIZE, Pblk};
 
 /// What a history does next.
@@ -35,8 +35,8 @@ struct Counts {
     nested: usize,
 }
 
-fn run<S: JournalSteps>(script: &[Step], options: JournalOptions) -> History {
-    let fixture: Fixture<S> = Fixture::open(super::empty_image(FIRST_TID), options);
+fn run(script: &[Step], options: JournalOptions, steps: JournalSteps<TraceDevice>) -> History {
+    let fixture = Fixture::open_with_steps(super::empty_image(FIRST_TID), options, steps);
     let mut filled: Vec<(u64, u8)> = Vec::new();
     let mut states = vec![homes(&filled)];
     let mut acknowledged = Vec::new();
@@ -72,14 +72,14 @@ fn run<S: JournalSteps>(script: &[Step], options: JournalOptions) -> History {
 }
 
 /// Judges every crash of a history; `Err` names the first state that is not allowed.
-fn judge<S: JournalSteps>(history: &History) -> Result<Counts, String> {
+fn judge(history: &History, steps: &JournalSteps<TraceDevice>) -> Result<Counts, String> {
     let mut counts = Counts::default();
     for cut in 0..=history.requests.len() {
         let promised = history.acknowledged.iter().filter(|&&at| at < cut).count();
         for image in crash_images(&history.base, &history.requests, cut) {
             counts.images += 1;
             let device = TraceDevice::new(image);
-            let recovered = recovery::recover_with_steps::<_, S>(&device, &location())
+            let recovered = recovery::recover_with_steps(&device, &location(), steps)
                 .map_err(|error| format!("cut {cut}: {error}"))?;
             let after = device.snapshot();
             let state = fill_bytes(&after);
@@ -89,7 +89,7 @@ fn judge<S: JournalSteps>(history: &History) -> Result<Counts, String> {
                     "cut {cut}: {promised} promised, {recovered:?}: {state:?}"
                 ));
             }
-            counts.nested += judge_nested::<S>(&device, &state)?;
+            counts.nested += judge_nested(&device, &state, steps)?;
             reopen(after)?;
         }
     }
@@ -97,9 +97,10 @@ fn judge<S: JournalSteps>(history: &History) -> Result<Counts, String> {
 }
 
 /// Crashes inside the recovery that `device` recorded; a second recovery must end the same.
-fn judge_nested<S: JournalSteps>(
+fn judge_nested(
     device: &TraceDevice,
     state: &[Option<u8>],
+    steps: &JournalSteps<TraceDevice>,
 ) -> Result<usize, String> {
     let requests = device.requests();
     let mut recoveries = 0;
@@ -107,7 +108,7 @@ fn judge_nested<S: JournalSteps>(
         for image in crash_images(device.base(), &requests, cut) {
             recoveries += 1;
             let second = TraceDevice::new(image);
-            recovery::recover_with_steps::<_, S>(&second, &location())
+            recovery::recover_with_steps(&second, &location(), steps)
                 .map_err(|error| format!("nested cut {cut}: {error}"))?;
             let again = fill_bytes(&second.snapshot());
             if again != state {
@@ -120,7 +121,7 @@ fn judge_nested<S: JournalSteps>(
 
 /// A recovered journal opens, and takes another transaction that survives.
 fn reopen(image: Image) -> Result<(), String> {
-    let fixture: Fixture = Fixture::open(image, JournalOptions::default());
+    let fixture = Fixture::open(image, JournalOptions::default());
     fixture.commit(&[(60, 60)]);
     let image = fixture.device.snapshot();
     let device = TraceDevice::new(image);
@@ -142,8 +143,8 @@ const HISTORY: &[Step] = &[
 
 #[test]
 fn every_crash_gives_a_prefix_of_the_committed_transactions() {
-    let history = run::<Correct>(HISTORY, JournalOptions::default());
-    let counts = judge::<Correct>(&history).expect("every state is allowed");
+    let history = run(HISTORY, JournalOptions::default(), JournalSteps::correct());
+    let counts = judge(&history, &JournalSteps::correct()).expect("every state is allowed");
     // Other counts mean that commit, checkpoint or recovery ask the device for something else.
     let expected = Counts {
         images: 138,
@@ -159,15 +160,15 @@ fn every_crash_of_a_log_that_wraps_around_gives_a_prefix() {
             head: Some(LogBlock(head)),
             log_blocks_max: Some(32),
         };
-        let history = run::<Correct>(HISTORY, options);
-        judge::<Correct>(&history).expect("every state is allowed");
+        let history = run(HISTORY, options, JournalSteps::correct());
+        judge(&history, &JournalSteps::correct()).expect("every state is allowed");
     }
 }
 
 #[test]
 fn a_revoked_block_may_hold_file_data() {
     let script = [Step::Commit(&[(1, 1), (2, 1)]), Step::Revoke(1)];
-    let mut history = run::<Correct>(&script, JournalOptions::default());
+    let mut history = run(&script, JournalOptions::default(), JournalSteps::correct());
     // The block is file data from here on, written without the journal and made durable.
     let data = [9; BLOCK_SIZE].into();
     history.requests.push(Request::Write {
@@ -182,51 +183,33 @@ fn a_revoked_block_may_hold_file_data() {
     assert_eq!(fill_bytes(&device.snapshot()), homes(&[(1, 9), (2, 1)]));
 }
 
-mod seeded {
-    //! Steps done wrongly, to show that the tests above can fail.
-
-    use super::{Correct, HISTORY, JournalOptions, JournalSteps, judge, run};
-    use crate::device::{Device, DeviceError};
-    use crate::journal::checkpoint::Checkpoint;
-    use crate::journal::commit::Commit;
-    use crate::journal::recovery::Reset;
-
-    enum CommitBeforeLog {}
-    impl JournalSteps for CommitBeforeLog {
-        fn preflush<D: Device>(_: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-            Ok(())
+/// Steps done wrongly, to show that the tests above can fail.
+#[test]
+fn a_missing_or_late_flush_is_caught() {
+    let verdict = |change: fn(&mut JournalSteps<TraceDevice>)| {
+        let mut steps = JournalSteps::correct();
+        change(&mut steps);
+        let history = run(HISTORY, JournalOptions::default(), steps);
+        judge(&history, &steps).map(drop)
+    };
+    assert_eq!(verdict(|_| ()), Ok(()));
+    let caught = verdict(|steps| steps.preflush = |_| Ok(()));
+    let caught = caught.expect_err("copies are not durable");
+    assert!(caught.contains("is damaged"), "{caught}");
+    let caught = verdict(|steps| {
+        steps.advance_tail = |checkpoint| {
+            checkpoint.write_tail()?;
+            checkpoint.flush_home()
         }
-    }
-
-    enum TailBeforeFlush {}
-    impl JournalSteps for TailBeforeFlush {
-        fn advance_tail<D: Device>(ck: &mut Checkpoint<'_, D>) -> Result<(), DeviceError> {
-            ck.write_tail()?;
-            ck.flush_home()
-        }
-    }
-
-    enum EmptyBeforeFlush {}
-    impl JournalSteps for EmptyBeforeFlush {
-        fn finish_recovery<D: Device>(reset: &mut Reset<'_, D>) -> Result<(), DeviceError> {
+    });
+    let caught = caught.expect_err("homes are not durable");
+    assert!(caught.contains("promised"), "{caught}");
+    let caught = verdict(|steps| {
+        steps.finish_recovery = |reset| {
             reset.mark_empty()?;
             reset.flush_homes()
         }
-    }
-
-    fn verdict<S: JournalSteps>() -> Result<(), String> {
-        let history = run::<S>(HISTORY, JournalOptions::default());
-        judge::<S>(&history).map(drop)
-    }
-
-    #[test]
-    fn a_missing_or_late_flush_is_caught() {
-        assert_eq!(verdict::<Correct>(), Ok(()));
-        let caught = verdict::<CommitBeforeLog>().expect_err("copies are not durable");
-        assert!(caught.contains("is damaged"), "{caught}");
-        let caught = verdict::<TailBeforeFlush>().expect_err("homes are not durable");
-        assert!(caught.contains("promised"), "{caught}");
-        let caught = verdict::<EmptyBeforeFlush>().expect_err("homes are not durable");
-        assert!(caught.contains("nested"), "{caught}");
-    }
+    });
+    let caught = caught.expect_err("homes are not durable");
+    assert!(caught.contains("nested"), "{caught}");
 }

@@ -4,12 +4,11 @@ use super::device::TraceDevice;
 use super::{FIRST_TID, empty_image, fill_bytes, homes, location};
 use crate::buffer::Buffer;
 use crate::device::DeviceError;
-use crate::journal::commit::Captured;
 use crate::journal::{
-    CommitHooks, Correct, Journal, JournalInode, JournalOptions, JournalSteps, Ordered,
-    RecoveryError, recover,
+    CommitHooks, Journal, JournalInode, JournalOptions, JournalSteps, Ordered, RecoveryError,
+    recover,
 };
-use crate::units::{BLOCK_SIZE, Block, Ino, Pblk, Tid};
+use crate::units::{BLOCK_SIZE, Ino, Pblk, Tid};
 use rt::sync::{Arc, LeafMutex};
 use std::ops::Range;
 
@@ -17,14 +16,14 @@ use std::ops::Range;
 const INO: Ino = Ino(12);
 
 /// Where the intruder strikes.
-type Target<S> = (Arc<Journal<TraceDevice, S>>, Arc<Buffer>);
+type Target = (Arc<Journal<TraceDevice>>, Arc<Buffer>);
 
 /// Changes a buffer through a handle of the next transaction, in the middle of the commit.
-struct Intruder<S: JournalSteps> {
-    target: LeafMutex<Option<Target<S>>>,
+struct Intruder {
+    target: LeafMutex<Option<Target>>,
 }
 
-impl<S: JournalSteps> CommitHooks for Intruder<S> {
+impl CommitHooks for Intruder {
     fn submit_inode_data(&self, ino: Ino, bytes: Range<u64>) -> Result<(), DeviceError> {
         assert_eq!((ino, bytes), (INO, 0..1));
         if let Some((journal, buffer)) = self.target.with(Option::take) {
@@ -43,13 +42,16 @@ impl<S: JournalSteps> CommitHooks for Intruder<S> {
 
 /// Commits a block filled with 1 while the next transaction fills it with 9; returns what becomes
 /// of the block in a crash after the commit, and after the next one.
-fn crash_after_each_commit<S: JournalSteps>() -> [Result<Vec<Option<u8>>, RecoveryError>; 2] {
+fn crash_after_each_commit(
+    steps: JournalSteps<TraceDevice>,
+) -> [Result<Vec<Option<u8>>, RecoveryError>; 2] {
     let device = Arc::new(TraceDevice::new(empty_image(FIRST_TID)));
-    let hooks = Arc::new(Intruder::<S> {
+    let hooks = Arc::new(Intruder {
         target: LeafMutex::new(None),
     });
     let options = JournalOptions::default();
-    let journal = Journal::open_with_steps(device.clone(), location(), hooks.clone(), options);
+    let journal =
+        Journal::open_with_steps(device.clone(), location(), hooks.clone(), options, steps);
     let journal = Arc::new(journal.expect("the journal is clean"));
     let buffer = Arc::new(Buffer::new(Pblk(1), [0; BLOCK_SIZE]));
     let mut handle = journal.start(1).expect("there is room");
@@ -71,22 +73,18 @@ fn crash_after_each_commit<S: JournalSteps>() -> [Result<Vec<Option<u8>>, Recove
 
 #[test]
 fn a_transaction_logs_what_it_held_when_it_was_closed() {
-    let [first, second] = crash_after_each_commit::<Correct>();
+    let [first, second] = crash_after_each_commit(JournalSteps::correct());
     assert_eq!(first, Ok(homes(&[(1, 1)])));
     assert_eq!(second, Ok(homes(&[(1, 9)])));
 }
 
-/// Logs what a buffer holds when the log is written.
-enum LiveImages {}
-
-impl JournalSteps for LiveImages {
-    fn frozen_image(captured: &Captured) -> Arc<Block> {
-        captured.buffer.snapshot()
-    }
-}
-
 #[test]
 fn without_frozen_images_a_transaction_logs_what_is_not_its_own() {
-    let [first, _] = crash_after_each_commit::<LiveImages>();
+    // Logs what a buffer holds when the log is written.
+    let live = JournalSteps {
+        frozen_image: |captured| captured.buffer.snapshot(),
+        ..JournalSteps::correct()
+    };
+    let [first, _] = crash_after_each_commit(live);
     assert_eq!(first, Ok(homes(&[(1, 9)])));
 }

@@ -13,7 +13,7 @@ use crate::buffer::BufferCache;
 use crate::device::memory::Image;
 use crate::journal::superblock::JournalSuperblock;
 use crate::journal::{
-    CommitHooks, Correct, Journal, JournalLocation, JournalOptions, JournalSteps, LogBlock,
+    CommitHooks, Journal, JournalLocation, JournalOptions, JournalSteps, LogBlock,
 };
 use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
 use device::TraceDevice;
@@ -77,9 +77,9 @@ impl CommitHooks for Freed {
 }
 
 /// An open journal with its device and buffers.
-struct Fixture<S: JournalSteps = Correct> {
+struct Fixture {
     device: Arc<TraceDevice>,
-    journal: Journal<TraceDevice, S>,
+    journal: Journal<TraceDevice>,
     cache: BufferCache<TraceDevice>,
     freed: Arc<Freed>,
 }
@@ -92,15 +92,26 @@ impl Fixture {
     fn with_options(options: JournalOptions) -> Fixture {
         Fixture::open(empty_image(FIRST_TID), options)
     }
-}
 
-impl<S: JournalSteps> Fixture<S> {
-    fn open(image: Image, options: JournalOptions) -> Fixture<S> {
+    fn open(image: Image, options: JournalOptions) -> Fixture {
+        Fixture::open_with_steps(image, options, JournalSteps::correct())
+    }
+
+    fn open_with_steps(
+        image: Image,
+        options: JournalOptions,
+        steps: JournalSteps<TraceDevice>,
+    ) -> Fixture {
         let device = Arc::new(TraceDevice::new(image));
         let freed = Arc::new(Freed::default());
-        let journal =
-            Journal::open_with_steps(Arc::clone(&device), location(), freed.clone(), options)
-                .expect("the journal is clean");
+        let journal = Journal::open_with_steps(
+            Arc::clone(&device),
+            location(),
+            freed.clone(),
+            options,
+            steps,
+        )
+        .expect("the journal is clean");
         Fixture {
             cache: BufferCache::new(Arc::clone(&device)),
             device,

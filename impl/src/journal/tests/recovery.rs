@@ -2,7 +2,6 @@
 
 use super::{FIRST_TID, Fixture, JOURNAL, fill_bytes, homes, location, log_pblk};
 use crate::device::memory::{Image, MemoryDevice};
-use crate::journal::recovery::revoke::RevokeTable;
 use crate::journal::superblock::JournalSuperblock;
 use crate::journal::{JournalSteps, Recovered, RecoveryError, recover, recovery};
 use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
@@ -217,15 +216,6 @@ fn a_block_that_looks_like_a_commit_block_is_escaped() {
     assert_eq!(after.block(Pblk(5)), &commit_block);
 }
 
-/// Replays revoked copies.
-enum RevokeIgnored {}
-
-impl JournalSteps for RevokeIgnored {
-    fn is_revoked(_: &RevokeTable, _: Pblk, _: Tid) -> bool {
-        false
-    }
-}
-
 #[test]
 fn a_recovery_that_ignores_revocations_is_noticed() {
     let fixture = Fixture::new();
@@ -237,6 +227,10 @@ fn a_recovery_that_ignores_revocations_is_noticed() {
     let image = fixture.device.snapshot();
     assert_eq!(fill_bytes(&recovered(&image).1), homes(&[(2, 2)]));
     let device = MemoryDevice::with_base(Arc::new(image));
-    recovery::recover_with_steps::<_, RevokeIgnored>(&device, &location()).expect("good log");
+    let steps = JournalSteps {
+        is_revoked: |_, _, _| false,
+        ..JournalSteps::correct()
+    };
+    recovery::recover_with_steps(&device, &location(), &steps).expect("good log");
     assert_eq!(fill_bytes(&device.snapshot()), homes(&[(1, 1), (2, 2)]));
 }

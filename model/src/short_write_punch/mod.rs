@@ -232,7 +232,7 @@ impl Model for ShortWritePunch {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         self.work(state, actions);
-        others::reclaimable(state, actions);
+        others::reclaimable(self, state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -241,7 +241,7 @@ impl Model for ShortWritePunch {
             Actor::Writer => writer::apply(self, &mut next, action),
             Actor::Fault => others::apply_fault(self, &mut next, action),
             Actor::Writeback => others::apply_writeback(&mut next, action),
-            _ => others::apply_rest(&mut next, action),
+            _ => others::apply_rest(self, &mut next, action),
         }
         Some(next)
     }

@@ -1,7 +1,7 @@
 //! The fault, writeback with its completion, and reclaim.
 
 use super::ShortWritePunch;
-use super::state::{FaultAt, Folio, State, Tag, WritebackAt};
+use super::state::{FaultAt, Folio, State, Tag, WritebackAt, WriterAt};
 use super::writer::insert_delayed;
 use crate::file::{Extent, Lblk};
 use crate::rule::Rule;
@@ -236,9 +236,16 @@ pub(super) fn next_of_rest(state: &State, actions: &mut Vec<Action>) {
 }
 
 /// The folios that may be reclaimed: clean ones that nobody holds.
-pub(super) fn reclaimable(state: &State, actions: &mut Vec<Action>) {
+pub(super) fn reclaimable(model: &ShortWritePunch, state: &State, actions: &mut Vec<Action>) {
     if state.reclaims == 0 {
         return;
+    }
+    // In the code the write call brings a folio in before it locks it.
+    let page = state.folio(state.write_block());
+    let is_brought_in = model.config.as_code && state.writer.at == WriterAt::Mapped;
+    if is_brought_in && state.folios[usize::from(page.start)].is_none() {
+        let block = Lblk(page.start);
+        actions.push(Action::on(Actor::Reclaim, Step::ReclaimFolio, block));
     }
     for (number, folio) in (0..).zip(&state.folios) {
         let block = Lblk(number);
@@ -254,12 +261,14 @@ pub(super) fn reclaimable(state: &State, actions: &mut Vec<Action>) {
 }
 
 /// Takes a step that [`next_of_rest`] or [`reclaimable`] gives.
-pub(super) fn apply_rest(state: &mut State, action: Action) {
+pub(super) fn apply_rest(model: &ShortWritePunch, state: &mut State, action: Action) {
     if let (Step::ReclaimFolio, Some(block)) = (action.step, action.block) {
         for index in state.folio(block) {
             state.folios[usize::from(index)] = None;
         }
         state.reclaims -= 1;
+        let is_brought_in = model.config.as_code && state.writer.at == WriterAt::Mapped;
+        state.writer.is_folio_gone |= is_brought_in;
         return;
     }
     let (block, halves, pblk) = state.ioends.remove(0);

@@ -132,6 +132,8 @@ pub struct Writer {
     pub scan: Lblk,
     /// The blocks that the scan has found and that are not punched yet, ascending.
     pub found: Vec<Lblk>,
+    /// The folio that it brought in may have been reclaimed before it locks it.
+    pub is_folio_gone: bool,
     /// A folio that it has kept locked after the copy, which is wrong.
     pub kept: Option<Lblk>,
 }
@@ -245,6 +247,7 @@ impl State {
                 is_short: false,
                 scan: Lblk(0),
                 found: Vec::new(),
+                is_folio_gone: false,
                 kept: None,
             },
             fault: FaultAt::Begin,

@@ -35,6 +35,11 @@ pub(super) fn next(model: &ShortWritePunch, state: &State, actions: &mut Vec<Act
             } else {
                 offer(Step::DropMap, block);
             }
+            // In the code the folio is brought in first and locked then; if it was reclaimed in
+            // between, the write begins again.
+            if is_current && state.writer.is_folio_gone {
+                offer(Step::DropMap, block);
+            }
         }
         WriterAt::MapChecked => {
             offer(Step::CopyIn, block);
@@ -81,11 +86,18 @@ pub(super) fn apply(model: &ShortWritePunch, state: &mut State, action: Action) 
             state.grab(state.write_block());
             state.writer.at = WriterAt::FolioLocked;
         }
-        Step::ReuseMap => state.writer.at = WriterAt::MapChecked,
-        Step::DropMap => end(model, state),
+        Step::ReuseMap => {
+            state.writer.is_folio_gone = false;
+            state.writer.at = WriterAt::MapChecked;
+        }
+        Step::DropMap => {
+            state.writer.is_folio_gone = false;
+            end(model, state);
+        }
         Step::CopyIn => copy(model, state, part_end(state)),
         Step::ShortCopy => short(model, state, 1),
         Step::FailCopy if state.writer.at == WriterAt::Mapped => {
+            state.writer.is_folio_gone = false;
             state.writer.is_short = true;
             end(model, state);
         }

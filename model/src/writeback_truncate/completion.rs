@@ -25,7 +25,7 @@ pub(super) fn next(model: &WritebackTruncate, state: &State, actions: &mut Vec<A
     }
     // Of an I/O of several blocks, all are converted before the writeback of the first ends.
     let at = |stage| state.ioends.iter().find(move |ioend| ioend.stage == stage);
-    if model.config.batches && at(IoStage::Converted).is_some() {
+    if model.config.as_code && at(IoStage::Converted).is_some() {
         let next = at(IoStage::Completed).into_iter();
         next.for_each(|ioend| offer(model, state, ioend, actions));
     }

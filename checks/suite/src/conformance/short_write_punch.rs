@@ -292,7 +292,11 @@ fn follow_folio_of_writer<'a>(way: Way<'a, Races>, locked: Locked, ways: &mut Wa
     let scans = |at| matches!(at, WriterAt::Scan | WriterAt::ToPunch | WriterAt::Punched);
     match locked {
         Locked::Taken => ways.add(writer(&way, Step::LockFolio)),
-        Locked::Released => ways.add(writer(&way, Step::UnlockFolio)),
+        // A folio that was reclaimed before it was locked is let go as if the map were out of date.
+        Locked::Released => {
+            ways.add(writer(&way, Step::UnlockFolio));
+            ways.add(writer(&way, Step::DropMap));
+        }
     }
     // A map that was found out of date ends the look at the folio.
     let is_stale = |s: &State| {
@@ -331,7 +335,11 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
         // It looks a mapping up for writeback or for the fault, or changes it, or the end of an I/O
         // converts.
         Label::OtherStatus => {
-            ways.add(way.take_any(|a| (a.actor, a.step) == (Actor::Fault, Step::QueryMap)));
+            // One look-up of the code may answer for several blocks of the page.
+            let look = |way: &Way<'a, Races>| {
+                way.take_any(|a| (a.actor, a.step) == (Actor::Fault, Step::QueryMap))
+            };
+            std::iter::successors(look(&way), look).for_each(|way| ways.add(Some(way)));
             let mapped = writeback(&way, Step::LookUp);
             let mapped = mapped.and_then(|way| {
                 way.only_if(|s| !matches!(s.model.writeback, WritebackAt::LookedUp(_)))

@@ -21,7 +21,7 @@ use super::seen::{Seen, SeenWhat, block, range, small, word};
 use super::{Projection, Way, Ways};
 use crate::content::BLOCK_SIZE;
 use cutpoint_event::{Args, Op};
-use cutpoint_model::file::{Lblk, Metadata};
+use cutpoint_model::file::{Extent, Lblk, Metadata};
 use cutpoint_model::step::{Action, Actor, Step};
 use cutpoint_model::writeback_truncate::state::{Power, WritebackAt};
 use cutpoint_model::writeback_truncate::{Config, State as Model, WritebackTruncate};
@@ -105,6 +105,8 @@ pub enum Label {
     OrphanDel,
     /// The append has reserved a block.
     Reserved(u8, u8),
+    /// The append has given a block back, because its map was out of date.
+    GaveBack(u8, u8),
     /// The append has returned; the file ends with this block.
     Wrote(u8),
     /// A transaction is closed.
@@ -227,6 +229,9 @@ fn of_step(who: &str, name: &str, args: &Args) -> Option<Label> {
         "orphan add" => Label::OrphanAdd,
         "orphan del" => Label::OrphanDel,
         "reserve" if truncates => pair(args).map(|(start, end)| Label::Reserved(start, end))?,
+        "punch delayed blocks" if truncates => {
+            Label::GaveBack(pair(args)?.0, small(args, "reservations released"))
+        }
         "write" if truncates => Label::Wrote(pair(args)?.1),
         "commit" => match args.get("state")? {
             cutpoint_event::Value::Word("locked") => Label::CommitLocked,
@@ -301,8 +306,13 @@ impl Projection for Races {
     }
 
     /// A folio that is not dirty, or not there, is passed over without a word; and when a block is
-    /// added to the I/O that is being gathered, only the whole of it is announced later.
+    /// added to the I/O that is being gathered, only the whole of it is announced later. An append
+    /// that finds a block mapped reserves none.
     fn is_silent(&self, state: &State, action: &Action) -> bool {
+        if action.step == Step::InsertDelayed {
+            let block = action.block.map_or(0, Lblk::index);
+            return state.model.inode.extents[block] != Extent::Hole;
+        }
         let looks = state.locking.is_some() || state.queried;
         !looks && matches!(action.step, Step::SkipFolio | Step::SubmitIo)
     }
@@ -540,6 +550,13 @@ fn follow_truncate<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Ra
         Label::Reserved(start, end) => {
             let reserved = truncate_on(Step::InsertDelayed, start);
             ways.compare(reserved, "blocks reserved", end - start, |_| 1);
+        }
+        Label::GaveBack(at, released) => {
+            let before = way.state.model.inode.reserved;
+            let gave = truncate_on(Step::PunchDelayed, at);
+            ways.compare(gave, "reservations released", released, |s| {
+                difference(before, s.model.inode.reserved)
+            });
         }
         Label::Wrote(end) => {
             ways.compare(Some(way), "i_size", end, |s| s.model.inode.i_size);

@@ -39,15 +39,14 @@ pub trait Conforms {
     ///
     /// # Errors
     /// The first event that the model can not follow.
-    fn walk(
-        &mut self,
-        labels: &Labels,
-        is_part: &dyn Fn(usize) -> bool,
-    ) -> Result<u32, Deviation>;
+    fn walk(&mut self, labels: &Labels, is_part: &dyn Fn(usize) -> bool) -> Result<u32, Deviation>;
 
     /// What recovery may find if the power fails in one of these states, in ascending order; `None`
     /// if the model has no crash.
     fn recovered(&mut self, node: u32) -> Option<&[Recovered]>;
+
+    /// Whether the execution has gone where the model does not follow.
+    fn has_left(&self, node: u32) -> bool;
 
     /// The steps of the model on every way that agrees with all of these events. Empty if none
     /// does.
@@ -146,7 +145,10 @@ impl<P: Projection> Automaton<P> {
         if let Some(number) = self.index.get(&key) {
             let there = &self.nodes[*number as usize].states;
             let places: BTreeMap<u64, usize> = there.iter().map(hash).zip(0..).collect();
-            return (*number, given.iter().map(|at| places[&hashes[*at]]).collect());
+            return (
+                *number,
+                given.iter().map(|at| places[&hashes[*at]]).collect(),
+            );
         }
         let number = u32::try_from(self.nodes.len()).expect("there are few sets");
         self.index.insert(key, number);
@@ -267,11 +269,7 @@ impl<P: Projection> Conforms for Automaton<P> {
         labels
     }
 
-    fn walk(
-        &mut self,
-        labels: &Labels,
-        is_part: &dyn Fn(usize) -> bool,
-    ) -> Result<u32, Deviation> {
+    fn walk(&mut self, labels: &Labels, is_part: &dyn Fn(usize) -> bool) -> Result<u32, Deviation> {
         let mut node = 0;
         for (event, label) in labels {
             if !is_part(*event) {
@@ -300,6 +298,11 @@ impl<P: Projection> Conforms for Automaton<P> {
             Some(all)
         });
         recovered.as_deref()
+    }
+
+    fn has_left(&self, node: u32) -> bool {
+        let mut states = self.nodes[node as usize].states.iter();
+        states.all(|state| self.projection.has_left(state))
     }
 
     fn edges(&mut self, labels: &Labels) -> BTreeSet<Edge> {

@@ -219,9 +219,7 @@ impl Projection for Races {
 
     fn label(&self, seen: &Seen<'_>) -> Option<Label> {
         match seen.what {
-            SeenWhat::Step(name, args) if seen.who == "direct write" => {
-                of_direct_step(name, args)
-            }
+            SeenWhat::Step(name, args) if seen.who == "direct write" => of_direct_step(name, args),
             SeenWhat::Step(name, args) => of_other_step(name, args),
             SeenWhat::Op(op, class, _) => of_op(seen.who, op, class),
             SeenWhat::Chosen(WHERE, value) => Some(Label::Goes(value)),
@@ -258,6 +256,10 @@ impl Projection for Races {
             Label::CommitFinished => ways.add(Some(way.with(|s| s.before = None))),
             _ => follow_direct(way, label, ways),
         }
+    }
+
+    fn has_left(&self, state: &State) -> bool {
+        state.has_left
     }
 
     fn recovered(&self, state: &State) -> Option<Vec<Recovered>> {
@@ -335,13 +337,19 @@ fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Race
         }
         Label::Freed(blocks) => {
             let before = way.state.model.inode.quota_used;
-            ways.compare(direct(Step::TruncateFailedWrite), "blocks freed", blocks, |s| {
-                u8::try_from(before - s.model.inode.quota_used).unwrap_or(u8::MAX)
-            });
+            ways.compare(
+                direct(Step::TruncateFailedWrite),
+                "blocks freed",
+                blocks,
+                |s| u8::try_from(before - s.model.inode.quota_used).unwrap_or(u8::MAX),
+            );
         }
         Label::FallsBack => {
             let is_over = |s: &State| matches!(s.model.direct[0].at, At::Unlocked);
-            ways.add(way.only_if(is_over).map(|way| way.with(|s| s.has_left = true)));
+            ways.add(
+                way.only_if(is_over)
+                    .map(|way| way.with(|s| s.has_left = true)),
+            );
         }
         _ => unreachable!("{label:?} is not the direct write's"),
     }
@@ -356,10 +364,15 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
         Label::TailLocked => ways.add(at_tail(Actor::Writeback, Step::LockFolio)),
         Label::TailClaimed(claimed, of) => {
             let allocated = at_tail(Actor::Writeback, Step::LookUpAndAllocate);
-            ways.compare(allocated, "blocks claimed and allocated", (claimed, of), |s| {
-                let claimed = u8::try_from(reserved - s.model.inode.reserved);
-                (claimed.unwrap_or(u8::MAX), 1)
-            });
+            ways.compare(
+                allocated,
+                "blocks claimed and allocated",
+                (claimed, of),
+                |s| {
+                    let claimed = u8::try_from(reserved - s.model.inode.reserved);
+                    (claimed.unwrap_or(u8::MAX), 1)
+                },
+            );
         }
         Label::TailSubmitted => ways.add(at_tail(Actor::Writeback, Step::SubmitIo)),
         Label::TailCompleted => ways.add(at_tail(Actor::Device, Step::CompleteIo)),

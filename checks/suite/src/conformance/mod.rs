@@ -66,7 +66,8 @@ pub trait Projection {
     fn start(&self) -> Vec<Self::State>;
 
     /// The state of the model in a state.
-    fn in_model<'a>(&self, state: &'a Self::State) -> &'a <Self::Model as stateright::Model>::State;
+    fn in_model<'a>(&self, state: &'a Self::State)
+    -> &'a <Self::Model as stateright::Model>::State;
 
     /// As before, to be changed.
     fn in_model_mut<'a>(
@@ -84,6 +85,11 @@ pub trait Projection {
     fn follow<'a>(&self, way: Way<'a, Self>, label: Self::Label, ways: &mut Ways<'a, Self>)
     where
         Self: Sized;
+
+    /// Whether the execution has gone where the model does not follow.
+    fn has_left(&self, _state: &Self::State) -> bool {
+        false
+    }
 
     /// What recovery may find if the power fails in this state; `None` if the model has no crash.
     fn recovered(&self, state: &Self::State) -> Option<Vec<Recovered>>;

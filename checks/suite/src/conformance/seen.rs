@@ -70,7 +70,9 @@ pub fn is_set(args: &Args, key: &str) -> bool {
 
 /// A number of a step that is small in every scenario, or 255 if it is missing or is not.
 pub fn small(args: &Args, key: &str) -> u8 {
-    let number = args.number(key).and_then(|number| u8::try_from(number).ok());
+    let number = args
+        .number(key)
+        .and_then(|number| u8::try_from(number).ok());
     number.unwrap_or(u8::MAX)
 }
 

@@ -202,10 +202,9 @@ impl Projection for Races {
         match (action.actor, action.step) {
             // Of the write call: a copy, which is under the folio lock; a page of the caller's that
             // can not be brought in; the scan of a block.
-            (
-                Actor::Writer,
-                Step::CopyIn | Step::ShortCopy | Step::FailCopy | Step::ScanFolio,
-            ) => true,
+            (Actor::Writer, Step::CopyIn | Step::ShortCopy | Step::FailCopy | Step::ScanFolio) => {
+                true
+            }
             // A second look that finds that there is nothing to reserve any more.
             (Actor::Writer, Step::InsertDelayed) => !is_hole(state.model.write_block().0),
             (Actor::Fault, Step::InsertDelayed) => !is_hole(state.model.fault_at.0),
@@ -347,9 +346,8 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
             ways.add(mapped);
             match way.state.converting {
                 Some((start, end)) => {
-                    let complete = |way: Way<'a, Races>, at| {
-                        way.take_on(Actor::Worker, Step::CompleteIo, at)
-                    };
+                    let complete =
+                        |way: Way<'a, Races>, at| way.take_on(Actor::Worker, Step::CompleteIo, at);
                     let converted = (start..end).try_fold(way, complete);
                     ways.add(converted.map(|way| way.with(|s| s.converting = None)));
                 }
@@ -363,11 +361,16 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
             let before = way.state.model.inode.clone();
             let looked = writeback(&way, Step::LookUp);
             let allocated = looked.and_then(|way| writeback(&way, Step::Allocate));
-            ways.compare(allocated, "blocks claimed and allocated", (claimed, of), |s| {
-                let (start, end) = changed(&before.extents, &s.model.inode.extents);
-                let claimed = u8::try_from(before.reserved - s.model.inode.reserved);
-                (claimed.unwrap_or(u8::MAX), end - start)
-            });
+            ways.compare(
+                allocated,
+                "blocks claimed and allocated",
+                (claimed, of),
+                |s| {
+                    let (start, end) = changed(&before.extents, &s.model.inode.extents);
+                    let claimed = u8::try_from(before.reserved - s.model.inode.reserved);
+                    (claimed.unwrap_or(u8::MAX), end - start)
+                },
+            );
         }
         Label::Submitted(start, end) => {
             let ioends = &way.state.model.ioends;

@@ -207,9 +207,7 @@ fn of_step(who: &str, name: &str, args: &Args) -> Option<Label> {
         "lock folio" if writes_back => Label::WritebackLocked(pair(args)?.0),
         "look up" if writes_back => Label::LookedUp(Found::of(args)?),
         "look up again" if writes_back => Label::LookedUpAgain(Found::of(args)?),
-        "claim" if writes_back => {
-            Label::Claimed(small(args, "reserved blocks"), small(args, "of"))
-        }
+        "claim" if writes_back => Label::Claimed(small(args, "reserved blocks"), small(args, "of")),
         "handle start" if writes_back => Label::HandleStart(Actor::Writeback, sure),
         "handle stop" if writes_back => Label::HandleStop(Actor::Writeback, sure),
         "handle start" if truncates => Label::HandleStart(Actor::Truncate, sure),
@@ -249,9 +247,7 @@ fn of_op(who: &str, op: Op, class: &str, place: u64) -> Option<Label> {
         ("writeback" | "main", "i_size", Op::Load) => Label::SizeRead,
         ("writeback", "i_es_lock", _) | ("main", "i_es_lock", Op::Load) => Label::StatusRead,
         ("worker" | "main", "i_es_lock", Op::Update) => Label::StatusChanged,
-        ("writeback" | "main", "folio lock", Op::ReleaseExclusive) => {
-            Label::WritebackUnlocked(at)
-        }
+        ("writeback" | "main", "folio lock", Op::ReleaseExclusive) => Label::WritebackUnlocked(at),
         ("worker" | "main", "folio writeback", Op::FlagClear) => Label::WritebackEnded(at),
         ("truncate", "folio lock", Op::AcquireExclusive) => Label::TruncateLocked(at),
         ("truncate", "folio writeback", Op::FlagAwait) => Label::Waited(at),
@@ -406,11 +402,16 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
         Label::Claimed(claimed, of) => {
             let before = way.state.model.inode.extents.clone();
             let allocated = writeback(Step::LookUpAndAllocate);
-            ways.compare(allocated, "blocks claimed and allocated", (claimed, of), |s| {
-                let changed = s.model.inode.extents.iter().zip(&before);
-                let changed = changed.filter(|(now, before)| now != before).count();
-                (difference(reserved, s.model.inode.reserved), count(changed))
-            });
+            ways.compare(
+                allocated,
+                "blocks claimed and allocated",
+                (claimed, of),
+                |s| {
+                    let changed = s.model.inode.extents.iter().zip(&before);
+                    let changed = changed.filter(|(now, before)| now != before).count();
+                    (difference(reserved, s.model.inode.reserved), count(changed))
+                },
+            );
         }
         Label::Submitted(start, end) => {
             let with_device = |at: u8| {

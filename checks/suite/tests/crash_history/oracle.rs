@@ -236,11 +236,20 @@ impl Played {
     }
 
     /// Whether I/O or a call may have ended there: sizes grow by whole blocks, up to the size that
-    /// the file had.
+    /// the file had, and a direct write that ends beyond the size on disk raises that to its end.
     fn is_an_end(&self, progress: Progress, floor: usize, file: usize, size: u64) -> bool {
         size.is_multiple_of(BLOCK_SIZE)
             || (floor..=progress.begun).any(|at| self.size(at, file) == size)
+            || (floor + 1..=progress.begun).any(|at| self.direct_end(at, file) == Some(size))
             || self.asked_for(progress, floor, file, size)
+    }
+
+    /// Where operation `at` ends, if it is a direct write to the file.
+    fn direct_end(&self, at: usize, file: usize) -> Option<u64> {
+        match self.op(at, file)? {
+            Op::Direct { offset, len, .. } => Some(offset + *len as u64),
+            _ => None,
+        }
     }
 
     /// Judges a part of a block: `bytes` lie at byte `offset` of the file, which has `size` bytes.

@@ -41,23 +41,6 @@ fn operation(random: &mut Random) -> Op {
     let (offset, len) = (random.offset(), 1 + random.below(LEN_MAX));
     let keep = random.below(2) == 0;
     match random.below(46) {
-        // Beside the page cache, and past it.
-        36..42 => Op::Direct {
-            file,
-            offset,
-            len: match random.below(2) {
-                0 => len as usize,
-                _ => (len as usize).next_multiple_of(1024),
-            },
-            sync: random.below(3) == 0,
-            queued: random.below(2) == 0,
-        },
-        42..45 => Op::Store {
-            file,
-            offset,
-            len: len as usize,
-        },
-        45 => Op::Reclaim { file },
         0..10 => Op::Write {
             file,
             offset,
@@ -96,6 +79,23 @@ fn operation(random: &mut Random) -> Op {
             offset,
             len: len as usize,
         },
-        _ => [Op::Remount, Op::RemountDirty][random.below(2) as usize].clone(),
+        35 => [Op::Remount, Op::RemountDirty][random.below(2) as usize].clone(),
+        // Beside the page cache, and past it.
+        36..42 => Op::Direct {
+            file,
+            offset,
+            len: match random.below(2) {
+                0 => len as usize,
+                _ => (len as usize).next_multiple_of(1024),
+            },
+            sync: random.below(3) == 0,
+            queued: random.below(2) == 0,
+        },
+        42..45 => Op::Store {
+            file,
+            offset,
+            len: len as usize,
+        },
+        _ => Op::Reclaim { file },
     }
 }

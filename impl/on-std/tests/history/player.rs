@@ -237,15 +237,18 @@ impl<D: Device> Player<D> {
                 Ok(())
             }
             Err(FsError::NoSpace) => {
-                let inside = match op {
+                let size = self.model.content(file).map_or(0, <[u8]>::len);
+                let inside = size.saturating_sub(offset as usize).min(len);
+                match op {
                     // What is stored beyond the end is no part of the file.
-                    Op::Store { .. } => {
-                        let size = self.model.content(file).map_or(0, <[u8]>::len);
-                        size.saturating_sub(offset as usize).min(len)
-                    }
-                    _ => len,
-                };
-                self.accept_short_write(file, offset, &bytes[..inside])
+                    Op::Store { .. } => self.accept_short_write(file, offset, &bytes[..inside]),
+                    // Either as any other write, or nothing beyond the end, and inside whatever had
+                    // been submitted.
+                    Op::Direct { .. } => self
+                        .accept_short_write(file, offset, &bytes)
+                        .or_else(|_| self.accept_short_write(file, offset, &bytes[..inside])),
+                    _ => self.accept_short_write(file, offset, &bytes),
+                }
             }
             Err(error) => Err(format!("fails: {error}")),
         }
@@ -294,7 +297,8 @@ impl<D: Device> Player<D> {
     fn accept_short_write(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), String> {
         let found = self.content(file)?;
         let first = BLOCK_SIZE - offset as usize % BLOCK_SIZE;
-        let ends = std::iter::once(0).chain((first..bytes.len()).step_by(BLOCK_SIZE));
+        let ends = (first..bytes.len()).step_by(BLOCK_SIZE);
+        let ends = [0, bytes.len()].into_iter().chain(ends);
         for end in ends {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
             model::write(&mut expected.bytes, offset, &bytes[..end]);

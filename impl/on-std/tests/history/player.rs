@@ -298,8 +298,11 @@ impl<D: Device> Player<D> {
         let found = self.content(file)?;
         let first = BLOCK_SIZE - offset as usize % BLOCK_SIZE;
         let ends = (first..bytes.len()).step_by(BLOCK_SIZE);
-        let ends = [0, bytes.len()].into_iter().chain(ends);
-        for end in ends {
+        let ends = [0].into_iter().chain(ends);
+        // What was asked for inside the file may be there as a whole, and what is beyond it not.
+        let is_clipped =
+            offset as usize + bytes.len() == self.model.content(file).map_or(0, <[u8]>::len);
+        for end in ends.chain(is_clipped.then_some(bytes.len())) {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
             model::write(&mut expected.bytes, offset, &bytes[..end]);
             if expected.bytes == found {

@@ -1,10 +1,10 @@
 //! Plays a history on a mounted file system and on the reference, and compares the two.
 
-use super::model::{self, Model};
+use super::model::{self, File, Model};
 use super::op::{FILES, Op};
 use extfs_std::design::Design;
 use extfs_std::device::Device;
-use extfs_std::direct::{self, Submitted};
+use extfs_std::direct::{self, AsyncWrite, Submitted};
 use extfs_std::error::FsError;
 use extfs_std::fallocate::{self, SizeMode};
 use extfs_std::fs::Filesystem;
@@ -34,10 +34,21 @@ pub struct Player<D: Device> {
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
+    /// The direct write that nobody has waited for, if there is one.
+    queued: Option<Queued>,
     /// Whether every remount changes the design: then what one has left, the other finds.
     pub alternates: bool,
     /// Whether files are made without extents. Then what takes extents is refused.
     pub is_block_mapped: bool,
+}
+
+/// A direct write on its way. The reference holds its bytes already.
+struct Queued {
+    write: Arc<AsyncWrite>,
+    file: usize,
+    before: Option<File>,
+    offset: u64,
+    bytes: Vec<u8>,
 }
 
 /// The other design.
@@ -74,6 +85,7 @@ impl<D: Device> Player<D> {
             fs,
             open,
             model,
+            queued: None,
             alternates: false,
             is_block_mapped: false,
         };
@@ -94,7 +106,7 @@ impl<D: Device> Player<D> {
 
     fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
         if !op.goes_beside_direct() {
-            while self.fs.step_direct_io() {}
+            self.end_queued()?;
         }
         let outcome = match *op {
             Op::Create { file } => return self.create(index, op, file),
@@ -221,13 +233,16 @@ impl<D: Device> Player<D> {
         file: usize,
         (offset, len): (u64, usize),
     ) -> Result<(), String> {
-        let Some(inode) = &self.open[file] else {
+        let Some(inode) = &self.open[file].clone() else {
             return Ok(());
         };
         let bytes = model::data(index, offset, len);
         let outcome = match *op {
             Op::SyncWrite { .. } => write::synchronous_write(&self.fs, inode, offset, &bytes),
-            Op::Direct { sync, queued, .. } => self.direct(inode, offset, &bytes, sync, queued),
+            Op::Direct { sync, queued, .. } => {
+                let sync = sync.then_some(Sync::Data);
+                self.direct(inode, (file, offset), &bytes, sync, queued)
+            }
             Op::Store { .. } => fault::store(&self.fs, inode, offset, &bytes),
             _ => write::buffered_write(&self.fs, inode, offset, &bytes),
         };
@@ -256,32 +271,51 @@ impl<D: Device> Player<D> {
 
     /// Writes directly. Where it is not whole there was no space for the rest.
     fn direct(
-        &self,
+        &mut self,
         inode: &Arc<Inode>,
-        offset: u64,
+        (file, offset): (usize, u64),
         bytes: &[u8],
-        sync: bool,
+        sync: Option<Sync>,
         queued: bool,
     ) -> Result<(), FsError> {
         let (fs, user) = (&self.fs, UserBuffer::new(bytes));
-        let written = match (sync, queued) {
-            (false, false) => direct::direct_write_from(fs, inode, offset, &user)?,
-            (true, false) => direct::direct_write_sync(fs, inode, offset, &user, Sync::Data)?,
-            (sync, true) => {
-                let submitted = match sync {
-                    false => direct::direct_write_async(fs, inode, offset, &user)?,
-                    true => direct::direct_write_sync_async(fs, inode, offset, &user, Sync::Data)?,
-                };
-                match submitted {
-                    Submitted::Done(written) => written,
-                    // It only overwrites, so nothing is missing when it ends.
-                    Submitted::Queued(_) => bytes.len(),
-                }
+        let submitted = match (sync, queued) {
+            (None, false) => Submitted::Done(direct::direct_write_from(fs, inode, offset, &user)?),
+            (Some(sync), false) => {
+                Submitted::Done(direct::direct_write_sync(fs, inode, offset, &user, sync)?)
             }
+            (None, true) => direct::direct_write_async(fs, inode, offset, &user)?,
+            (Some(sync), true) => direct::direct_write_sync_async(fs, inode, offset, &user, sync)?,
         };
-        match written == bytes.len() {
-            true => Ok(()),
-            false => Err(FsError::NoSpace),
+        match submitted {
+            Submitted::Done(written) if written < bytes.len() => return Err(FsError::NoSpace),
+            Submitted::Done(_) => {}
+            Submitted::Queued(write) => {
+                self.queued = Some(Queued {
+                    write,
+                    file,
+                    before: self.model.files[file].clone(),
+                    offset,
+                    bytes: bytes.to_vec(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the direct write that nobody has waited for.
+    fn end_queued(&mut self) -> Result<(), String> {
+        let Some(queued) = self.queued.take() else {
+            return Ok(());
+        };
+        match self.fs.wait_direct_io(&queued.write) {
+            Ok(written) if written == queued.bytes.len() => Ok(()),
+            // Nothing has changed the file since.
+            Ok(_) | Err(FsError::NoSpace) => {
+                self.model.files[queued.file] = queued.before;
+                self.accept_short_write(queued.file, queued.offset, &queued.bytes)
+            }
+            Err(error) => Err(format!("a direct write fails: {error}")),
         }
     }
 
@@ -408,7 +442,7 @@ impl<D: Device> Player<D> {
     /// # Errors
     /// The first difference, or why it does not unmount.
     pub fn finish(mut self) -> Result<(), String> {
-        while self.fs.step_direct_io() {}
+        self.end_queued()?;
         self.check_contents()?;
         self.check_invariants()?;
         self.fs

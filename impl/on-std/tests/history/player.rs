@@ -257,11 +257,9 @@ impl<D: Device> Player<D> {
                 match op {
                     // What is stored beyond the end is no part of the file.
                     Op::Store { .. } => self.accept_short_write(file, offset, &bytes[..inside]),
-                    // Either as any other write, or nothing beyond the end, and inside whatever had
-                    // been submitted.
                     Op::Direct { .. } => self
                         .accept_short_write(file, offset, &bytes)
-                        .or_else(|_| self.accept_short_write(file, offset, &bytes[..inside])),
+                        .or_else(|_| self.accept_parts(file, offset, &bytes[..inside])),
                     _ => self.accept_short_write(file, offset, &bytes),
                 }
             }
@@ -313,7 +311,10 @@ impl<D: Device> Player<D> {
             // Nothing has changed the file since.
             Ok(_) | Err(FsError::NoSpace) => {
                 self.model.files[queued.file] = queued.before;
-                self.accept_short_write(queued.file, queued.offset, &queued.bytes)
+                let size = self.model.content(queued.file).map_or(0, <[u8]>::len);
+                let inside = size.saturating_sub(queued.offset as usize);
+                let inside = &queued.bytes[..inside.min(queued.bytes.len())];
+                self.accept_parts(queued.file, queued.offset, inside)
             }
             Err(error) => Err(format!("a direct write fails: {error}")),
         }
@@ -333,10 +334,7 @@ impl<D: Device> Player<D> {
         let first = BLOCK_SIZE - offset as usize % BLOCK_SIZE;
         let ends = (first..bytes.len()).step_by(BLOCK_SIZE);
         let ends = [0].into_iter().chain(ends);
-        // What was asked for inside the file may be there as a whole, and what is beyond it not.
-        let is_clipped =
-            offset as usize + bytes.len() == self.model.content(file).map_or(0, <[u8]>::len);
-        for end in ends.chain(is_clipped.then_some(bytes.len())) {
+        for end in ends {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
             model::write(&mut expected.bytes, offset, &bytes[..end]);
             if expected.bytes == found {
@@ -345,6 +343,29 @@ impl<D: Device> Player<D> {
             }
         }
         Err("after a write without space the file holds neither the old nor a part of it".into())
+    }
+
+    /// A direct write that ran out of space may leave, inside the file, what had been submitted and
+    /// was there to be overwritten: block by block, either.
+    fn accept_parts(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), String> {
+        let found = self.content(file)?;
+        let old = self.model.files[file].clone().unwrap_or_default();
+        let mut new = old.clone();
+        model::write(&mut new.bytes, offset, bytes);
+        let parts = |file: &[u8]| {
+            file.chunks(BLOCK_SIZE)
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        };
+        let (old_parts, new_parts) = (parts(&old.bytes), parts(&new.bytes));
+        let mut both = old_parts.iter().zip(&new_parts).zip(parts(&found));
+        let is_either = both.all(|((old, new), found)| found == *old || found == *new);
+        if found.len() != old.bytes.len() || !is_either {
+            return Err("a direct write without space has left what is neither old nor new".into());
+        }
+        let bytes = found;
+        self.model.files[file] = Some(File { bytes, ..old });
+        Ok(())
     }
 
     fn mount_again(&mut self) -> Result<(), String> {

@@ -30,6 +30,7 @@ use stateright::Model as _;
 const WHERE: &str = "direct write inside, beyond in part, beyond";
 
 /// Executions of the scenario.
+#[derive(Clone)]
 pub struct Races {
     model: DioExtension,
 }

@@ -28,6 +28,7 @@ use cutpoint_model::writeback_truncate::{Config, State as Model, WritebackTrunca
 use stateright::Model as _;
 
 /// Executions of the scenario.
+#[derive(Clone)]
 pub struct Races {
     model: WritebackTruncate,
 }

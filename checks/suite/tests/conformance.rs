@@ -167,10 +167,10 @@ fn is_caught(scenario: &str, variant: &str) -> bool {
     };
     let report = check(&request, &mut |_| ()).unwrap();
     match report.verdict {
+        // The core's own checks speak up in recovery, too. That is no merit of the model.
         Verdict::Violated(trace) => {
-            assert_eq!(trace.violation.invariant, INVARIANT, "{variant}");
             trace.validate().unwrap();
-            true
+            trace.violation.invariant == INVARIANT
         }
         Verdict::WithinBounds(_) | Verdict::Exhausted => false,
         other => panic!("{variant}: {}", other.name()),
@@ -195,6 +195,7 @@ fn seeded_variants_are_no_paths_of_the_model() {
 /// out where they have been.
 #[test]
 fn executions_take_the_edges_of_the_models() {
+    let mut wrong = Vec::new();
     for (scenario, expected) in EDGES {
         let coverage = match scenario {
             TRUNCATE => coverage(scenario, writeback_truncate::Races::new()),
@@ -203,12 +204,17 @@ fn executions_take_the_edges_of_the_models() {
         };
         println!("{scenario}: {coverage:#?}");
         let found = (coverage.at_visited, coverage.taken);
-        assert_eq!(found, expected, "{scenario}: {coverage:#?}");
+        wrong.extend((found != expected).then_some((scenario, found)));
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 /// Edges from the states in which executions have been, and how many of them were taken.
-const EDGES: [(&str, (u64, u64)); 3] = [(TRUNCATE, (0, 0)), (DIRECT, (0, 0)), (SHORT, (0, 0))];
+const EDGES: [(&str, (u64, u64)); 3] = [
+    (TRUNCATE, (16_499, 10_263)),
+    (DIRECT, (0, 0)),
+    (SHORT, (0, 0)),
+];
 
 fn coverage<P>(scenario: &str, projection: P) -> Coverage
 where

@@ -10,8 +10,11 @@ use crate::direct::DirectIo;
 use crate::disk;
 use crate::disk::extent::{ExtentNode, NodePlace, WHOLE_FILE};
 use crate::disk::geometry::Geometry;
+use crate::disk::indirect;
+use crate::disk::inode::{FLAG_EXTENTS, FileType};
 use crate::error::FsError;
 use crate::extent::tree::ExtentTree;
+use crate::fsync::Sync;
 use crate::inode::{Inode, InodeData};
 use crate::ioend::Ioend;
 use crate::journal::{Handle, Journal};
@@ -34,6 +37,18 @@ pub enum Background {
     Stepped,
     /// Threads of their own, in [`Filesystem::io_worker`].
     Threads,
+}
+
+/// What becomes of the file system when writing data fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataError {
+    /// Who syncs the file is told: `data_err=ignore`. In the BH design a commit goes on, so that
+    /// new blocks may become part of a file without their data, and show what they held before.
+    #[default]
+    Report,
+    /// The journal is aborted too, so that no transaction commits that relies on the data:
+    /// `data_err=abort`.
+    Abort,
 }
 
 /// A mounted file system.
@@ -59,8 +74,7 @@ pub struct Mounted<D: Device> {
     pub(crate) direct_in_flight: WorkList<DirectIo>,
     // Filling the table from disk commutes: the first inode stays, and both are the same.
     pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
-    // Keeps the first error: set by workers, taken by whoever waited for them.
-    pub(crate) writeback_error: LeafMutex<Option<FsError>>,
+    pub(crate) data_error: DataError,
 }
 
 impl<D: Device> Deref for Filesystem<D> {
@@ -178,13 +192,12 @@ impl<D: Device> Filesystem<D> {
         data: &InodeData,
     ) -> Result<(), FsError> {
         let wanted = inode.to_disk(data);
-        let root = allocate::root(data);
         self.modify_inode(handle, inode.ino, |on_disk| {
             on_disk.size = wanted.size;
             on_disk.blocks_512 = wanted.blocks_512;
-            root.encode_root(on_disk);
+            allocate::encode_root(data, on_disk);
         })?;
-        inode.note_tid(handle.tid());
+        inode.note_tid(handle.tid(), Sync::Data);
         Ok(())
     }
 
@@ -242,13 +255,24 @@ impl<D: Device> Filesystem<D> {
         }
     }
 
-    pub(crate) fn report_writeback_error(&self, error: FsError) {
-        self.writeback_error
-            .with(|slot| slot.get_or_insert(error).clone());
+    /// Refuses to change anything once the journal has been aborted: what is changed from then on
+    /// would never reach the disk.
+    ///
+    /// # Errors
+    /// [`FsError::ReadOnly`].
+    ///
+    /// # Source
+    /// linux v7.0 fs/ext4/ext4.h `ext4_emergency_state`, for `errors=remount-ro`.
+    pub fn expect_writable(&self) -> Result<(), FsError> {
+        match self.journal.aborted() {
+            Some(_) => Err(FsError::ReadOnly),
+            None => Ok(()),
+        }
     }
 
-    pub(crate) fn take_writeback_error(&self) -> Option<FsError> {
-        self.writeback_error.with(Option::take)
+    /// Whether the device never fails, so that errors need not be ordered against anything.
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.device.is_faultless()
     }
 
     /// Makes everything durable, for every file in memory.
@@ -260,7 +284,7 @@ impl<D: Device> Filesystem<D> {
             fsync::write_and_wait(self, &inode, Lblk(0)..Lblk(u32::MAX))?;
         }
         self.journal.commit_once()?;
-        self.device.flush()?;
+        self.journal.flush_device()?;
         Ok(())
     }
 
@@ -298,7 +322,7 @@ impl<D: Device> Filesystem<D> {
     }
 }
 
-/// Reads a file's extent tree: the root, and one level of leaves.
+/// Reads a file's extent tree: the root, and one level of leaves; or its block map.
 ///
 /// # Errors
 /// [`FsError::Format`] also for a deeper tree or one that does not begin where its parent says;
@@ -309,6 +333,13 @@ pub(crate) fn read_tree<D: Device>(
     position: disk::geometry::InodePosition,
     on_disk: &disk::inode::Inode,
 ) -> Result<ExtentTree, FsError> {
+    let has_blocks = matches!(
+        on_disk.file_type(),
+        Some(FileType::Regular | FileType::Directory)
+    );
+    if on_disk.flags & FLAG_EXTENTS == 0 && has_blocks {
+        return read_block_map(buffers, geometry, position, on_disk);
+    }
     let root = ExtentNode::decode_root(on_disk, position, geometry)?;
     let children = match &root {
         ExtentNode::Leaf(extents) => {
@@ -334,6 +365,21 @@ pub(crate) fn read_tree<D: Device>(
         leaves.push(child.child);
     }
     Ok(ExtentTree::from_parts(extents, leaves))
+}
+
+fn read_block_map<D: Device>(
+    buffers: &BufferCache<D>,
+    geometry: &Geometry,
+    position: disk::geometry::InodePosition,
+    on_disk: &disk::inode::Inode,
+) -> Result<ExtentTree, FsError> {
+    let (mut extents, pointers) = indirect::decode_root(on_disk, position, geometry)?;
+    if let Some(at) = pointers {
+        let buffer = buffers.get(at)?;
+        buffer
+            .read(|block| indirect::decode_block(block, (position, at), geometry, &mut extents))?;
+    }
+    Ok(ExtentTree::block_map(extents, pointers))
 }
 
 impl<D: Device> fmt::Debug for Filesystem<D> {

@@ -4,9 +4,12 @@ use crate::cache::PageCache;
 use crate::design::Design;
 use crate::disk;
 use crate::disk::geometry::InodePosition;
+use crate::error::FsError;
+use crate::errseq::{MappingErrors, OpenFile};
 use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
+use crate::fsync::Sync;
 use crate::ioend::Ioend;
 use crate::journal::JournalInode;
 use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
@@ -42,8 +45,15 @@ pub struct Inode {
     pub dio_count: Outstanding,
     /// I/O that has completed and waits for the worker.
     pub completed: SpinLock<Vec<Ioend>>,
+    /// What its writeback has failed with.
+    pub errors: MappingErrors,
+    /// The file as those have it open who brought it into memory: who syncs an inode and has no
+    /// [`OpenFile`] of their own is told of errors through this one.
+    pub opened: OpenFile,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
+    /// The last transaction that changed its size or its blocks, for fdatasync. A maximum too.
+    datasync_tid: LeafMutex<Option<Tid>>,
     /// Who has it open.
     users: SpinLock<u32>,
     /// Names that lead to it. Changed under `i_rwsem`, and read under it or once nobody uses the
@@ -83,7 +93,8 @@ impl InodeData {
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct DataGuard<'a> {
     inode: &'a Inode,
-    data: WriteGuard<'a, InodeData>,
+    /// The hold itself, but while [`DataGuard::unlocked`] has let go of it.
+    data: Option<WriteGuard<'a, InodeData>>,
 }
 
 impl Inode {
@@ -103,6 +114,7 @@ impl Inode {
             reserved: 0,
             quota_reserved: 0,
         };
+        let errors = MappingErrors::new(ino.0);
         Inode {
             ino,
             position,
@@ -117,7 +129,10 @@ impl Inode {
             cache: PageCache::new(ino, blocks_per_folio),
             dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
+            opened: OpenFile::at(errors.sample()),
+            errors,
             sync_tid: LeafMutex::new(None),
+            datasync_tid: LeafMutex::new(None),
             users: SpinLock::new(&class::I_COUNT, key, 0),
             links: LeafMutex::new(attributes.links),
             attributes,
@@ -131,7 +146,7 @@ impl Inode {
     pub fn lock_data(&self) -> DataGuard<'_> {
         DataGuard {
             inode: self,
-            data: self.data.write(),
+            data: Some(self.data.write()),
         }
     }
 
@@ -233,18 +248,27 @@ impl Inode {
         self.links.with(|links| *links = to);
     }
 
-    /// Notes that a transaction changes the inode.
-    pub fn note_tid(&self, tid: Tid) {
-        self.sync_tid.with(|last| {
+    /// Notes that a transaction changes the inode, and with [`Sync::Data`] what is needed to read
+    /// its data.
+    pub fn note_tid(&self, tid: Tid, changes: Sync) {
+        let note = |last: &mut Option<Tid>| {
             if last.is_none_or(|last| tid.is_after(last)) {
                 *last = Some(tid);
             }
-        });
+        };
+        self.sync_tid.with(note);
+        if changes == Sync::Data {
+            self.datasync_tid.with(note);
+        }
     }
 
-    /// The last transaction that changed the inode, if one has since it was read from disk.
-    pub fn sync_tid(&self) -> Option<Tid> {
-        self.sync_tid.with(|last| *last)
+    /// The last transaction that changed the inode, or what is needed to read its data, if one has
+    /// since it was read from disk.
+    pub fn sync_tid(&self, sync: Sync) -> Option<Tid> {
+        match sync {
+            Sync::All => self.sync_tid.with(|last| *last),
+            Sync::Data => self.datasync_tid.with(|last| *last),
+        }
     }
 
     /// The inode as it belongs on disk. The orphan link is not part of it: the copy on disk is
@@ -257,6 +281,30 @@ impl Inode {
         }
     }
 
+    /// Whether its blocks are mapped by pointers instead of extents. It stays so.
+    pub fn is_block_mapped(&self) -> bool {
+        self.attributes.flags & disk::inode::FLAG_EXTENTS == 0
+    }
+
+    /// The largest that it can become, in bytes.
+    pub fn size_max(&self) -> u64 {
+        match self.is_block_mapped() {
+            true => Lblk(disk::indirect::BLOCKS_MAX).offset(),
+            false => disk::inode::FILE_SIZE_MAX,
+        }
+    }
+
+    /// Refuses what takes extents, which may be unwritten.
+    ///
+    /// # Errors
+    /// [`FsError::NeedsExtents`].
+    pub fn expect_extents(&self) -> Result<(), FsError> {
+        match self.is_block_mapped() {
+            true => Err(FsError::NeedsExtents),
+            false => Ok(()),
+        }
+    }
+
     /// What is on disk besides size, blocks and extents.
     pub fn attributes(&self) -> &disk::inode::Inode {
         &self.attributes
@@ -264,6 +312,25 @@ impl Inode {
 }
 
 impl DataGuard<'_> {
+    /// Lets go of the lock, runs `section`, and takes the lock again.
+    ///
+    /// # Locking
+    /// Drops and retakes: `i_data_sem`, exclusive. What had been found out under it has to be found
+    /// out again.
+    pub fn unlocked<R>(&mut self, section: impl FnOnce() -> R) -> R {
+        self.check();
+        self.data = None;
+        let result = section();
+        self.data = Some(self.inode.data.write());
+        result
+    }
+
+    fn check(&self) {
+        if rt::CHECKED {
+            crate::invariants::instant::check(self.inode, self);
+        }
+    }
+
     /// Puts a mapping into the extent status tree. Returns how many delayed blocks it overwrote.
     ///
     /// # Locking
@@ -298,20 +365,23 @@ impl Deref for DataGuard<'_> {
     type Target = InodeData;
 
     fn deref(&self) -> &InodeData {
-        &self.data
+        self.data.as_ref().expect(HELD)
     }
 }
 
 impl DerefMut for DataGuard<'_> {
     fn deref_mut(&mut self) -> &mut InodeData {
-        &mut self.data
+        self.data.as_mut().expect(HELD)
     }
 }
 
 impl Drop for DataGuard<'_> {
     fn drop(&mut self) {
-        if rt::CHECKED {
-            crate::invariants::instant::check(self.inode, self);
+        if self.data.is_some() {
+            self.check();
         }
     }
 }
+
+/// Only [`DataGuard::unlocked`] lets go, and borrows the guard while it has.
+const HELD: &str = "a guard holds its lock";

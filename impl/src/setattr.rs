@@ -8,7 +8,6 @@
 //! crash may show zeroes.
 
 use crate::device::Device;
-use crate::disk::inode::FILE_SIZE_MAX;
 use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
@@ -33,6 +32,7 @@ pub fn set_size<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     match size < inode.size.get() {
         true => truncate::shrink(fs, inode, size),
@@ -56,13 +56,14 @@ pub fn truncate_up<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     grow(fs, inode, size)
 }
 
 /// As [`truncate_up`], for holders of `i_rwsem`.
 fn grow<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, size: u64) -> Result<(), FsError> {
-    if size > FILE_SIZE_MAX {
+    if size > inode.size_max() {
         return Err(FsError::TooLarge);
     }
     let before = inode.size.get();

@@ -3,9 +3,10 @@
 //! By default it shows the steps, the promises, failed requests, and the operations that explain
 //! why a step could not come earlier ("after 3"); not the setup before the first spawn, nor locks
 //! that ordered nothing. Where too many tasks act for columns to be legible, each line names its
-//! task instead.
+//! task instead. Rows that only repeat others, as in a livelock, are counted.
 
 use super::label::{self, clean};
+use super::repeats::{self, Repeat};
 use super::rows::{Row, Rows, Sort};
 use super::story::{self, Fate};
 use super::wrap::{share, wrap};
@@ -199,18 +200,50 @@ impl<'a> Table<'a> {
         if let Some(widths) = &self.widths {
             self.print_header(widths, page);
         }
-        for (index, row) in self.rows.rows.iter().enumerate() {
+        let rows = &self.rows.rows;
+        // Nothing repeats across a power cut.
+        let side = |row: usize| self.rows.cut.is_some_and(|cut| row >= cut);
+        let shows = |row: usize| (rows[row].column, &rows[row].label, side(row));
+        let mut repeats = repeats::find(rows.len(), |a, b| shows(a) == shows(b)).into_iter();
+        let mut repeat = repeats.next();
+        let mut index = 0;
+        while index < rows.len() {
             if self.rows.cut == Some(index) {
                 self.print_cut(page);
             }
-            match &self.widths {
-                Some(widths) => self.print_row(index, row, widths, page),
-                None => self.print_named(index, row, page),
+            match repeat.filter(|repeat| repeat.hidden_from() == index) {
+                Some(hidden) => {
+                    page.line(Style::Faint, self.repeated(&hidden));
+                    index = hidden.end();
+                    repeat = repeats.next();
+                    continue;
+                }
+                None => match &self.widths {
+                    Some(widths) => self.print_row(index, &rows[index], widths, page),
+                    None => self.print_named(index, &rows[index], page),
+                },
             }
+            index += 1;
         }
         if self.rows.cut == Some(self.rows.rows.len()) {
             self.print_cut(page);
         }
+    }
+
+    /// What stands for rows that repeat others.
+    fn repeated(&self, repeat: &Repeat) -> String {
+        let digits = self.rows.digits();
+        let (first, last) = (repeat.start + 1, repeat.hidden_from());
+        let rows = match repeat.period {
+            1 => format!("{first} comes"),
+            _ => format!("{first} to {last} come"),
+        };
+        let times = repeat.times - 1;
+        format!(
+            "{:>digits$} {rows} {times} times more, up to {}",
+            "…",
+            repeat.end()
+        )
     }
 
     fn print_cut(&self, page: &mut Page) {

@@ -1,11 +1,11 @@
-//! Counterexamples of the models drive the code: without a rule the model violates an invariant, and
-//! the code with the matching seeded bug, led through the same steps, violates the same one.
+//! Counterexamples of the models drive the code: without a rule the model violates an invariant,
+//! and the code with the matching seeded bug, led through the same steps, violates the same one.
 //!
 //! The code's correct protocol, led through the same steps, violates nothing.
 //!
-//! Three more were tried and are not led there yet: `RaiseDisksizeAfterIo` (`disksize_before_io`) and
-//! `OrphanBeforeSizes` (`truncate_without_orphan`), whose counterexamples need I/O of single blocks
-//! in the middle of a pass, and `CheckCookieAfterFolioLock` (`stale_iomap_write`).
+//! Three more were tried and are not led there yet: `RaiseDisksizeAfterIo` (`disksize_before_io`)
+//! and `OrphanBeforeSizes` (`truncate_without_orphan`), whose counterexamples need I/O of single
+//! blocks in the middle of a pass, and `CheckCookieAfterFolioLock` (`stale_iomap_write`).
 
 use cutpoint_model::check::{Specification, Verdict, check};
 use cutpoint_model::dio_extension::{self, DioExtension};

@@ -1,7 +1,7 @@
 //! Executions of the code as paths of the models.
 //!
 //! That every execution of the correct protocol is one is asserted here for each race, with the
-//! number of executions; that wrong code is not, by seeded variants; and that a wrong projection is
+//! counts; that wrong code is not, by seeded variants; and that a wrong projection is
 //! not, by projections that misread one kind of event. Without the last two, the first would say
 //! nothing.
 
@@ -74,6 +74,25 @@ fn every_execution_of_the_three_races_is_a_path_of_its_model() {
         let without = check(&off, &mut |_| ()).unwrap();
         println!("{:.1} s, {:.1} s without it", report.cpu_s, without.cpu_s);
         assert!(report.cpu_s <= 2.0 * without.cpu_s, "{scenario}");
+    }
+}
+
+/// The same for the first executions, to hear of it soon.
+#[test]
+fn the_first_power_cuts_are_recovered_as_in_the_model() {
+    for scenario in [TRUNCATE, DIRECT] {
+        let request = Request {
+            executions: Some(200),
+            ..Request::new(scenario, None)
+        };
+        let report = check(&request, &mut |_| ()).unwrap();
+        match &report.verdict {
+            Verdict::WithinBounds(_) => {}
+            Verdict::Violated(trace) => panic!("{scenario}: {:?}", trace.violation),
+            other => panic!("{scenario}: {}", other.name()),
+        }
+        assert!(report.reached.get(CONFORMS).is_some_and(|n| *n > 0));
+        assert!(report.crash.recoveries_run > 100, "{scenario}");
     }
 }
 

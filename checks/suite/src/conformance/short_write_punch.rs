@@ -13,7 +13,9 @@
 //! - *A store has two sections of the folio lock:* the fault makes the page dirty and lets stores
 //!   through, and then the program stores. The model's step is the first of them: what comes
 //!   between writes other bytes of the page, and does not look at these.
-//! - *Reclaim takes no time:* it drops what it finds clean.
+//! - *Reclaim counts from the moment at which the page cache has lost the folio*, not from the
+//!   announcement before it: who looks the folio up in between finds it still, locks it, and then
+//!   sees that it is gone.
 //!
 //! The model has no crash, so what recovery finds is not compared.
 
@@ -42,6 +44,8 @@ pub struct State {
     model: Model,
     /// The blocks whose conversion is announced and not made.
     converting: Option<(u8, u8)>,
+    /// The folio that is about to be reclaimed.
+    reclaiming: Option<u8>,
 }
 
 /// What an event shows.
@@ -71,8 +75,10 @@ pub enum Label {
     Submitted(u8, u8),
     /// Their conversion comes next.
     Converting(u8, u8),
-    /// A folio was reclaimed.
-    Reclaimed(u8),
+    /// A folio is about to be reclaimed.
+    Reclaiming(u8),
+    /// The other task has looked into the page cache, or changed it.
+    OtherCache,
 }
 
 /// A change of a lock.
@@ -136,7 +142,7 @@ fn of_step(who: &str, name: &str, args: &Args) -> Option<Label> {
         "claim" => Label::Claimed(small(args, "reserved blocks"), small(args, "of")),
         "submit" => pair(args).map(|(start, end)| Label::Submitted(start, end))?,
         "convert to written" => pair(args).map(|(start, end)| Label::Converting(start, end))?,
-        "reclaim folio" => Label::Reclaimed(pair(args)?.0),
+        "reclaim folio" => Label::Reclaiming(pair(args)?.0),
         _ => return None,
     })
 }
@@ -145,6 +151,7 @@ fn of_op(who: &str, op: Op, class: &str) -> Option<Label> {
     Some(match (class, op) {
         ("i_es_lock", _) if who == "write" => Label::WriterStatus,
         ("i_es_lock", _) => Label::OtherStatus,
+        ("page cache", Op::Update) if who == "store and writeback" => Label::OtherCache,
         ("folio lock", Op::AcquireExclusive) => Label::Folio(actor(who)?, Locked::Taken),
         ("folio lock", Op::ReleaseExclusive) => {
             let actor = actor(who).unwrap_or(Actor::Writeback);
@@ -178,6 +185,7 @@ impl Projection for Races {
         let state = |model| State {
             model,
             converting: None,
+            reclaiming: None,
         };
         initial.map(state).collect()
     }
@@ -382,9 +390,16 @@ fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, R
         Label::Converting(start, end) => {
             ways.add(Some(way.with(|s| s.converting = Some((start, end)))));
         }
-        Label::Reclaimed(at) => {
-            ways.add(way.take_on(Actor::Reclaim, Step::ReclaimFolio, at));
+        Label::Reclaiming(at) => {
+            ways.add(Some(way.with(|s| s.reclaiming = Some(at))));
         }
+        Label::OtherCache => ways.add(match way.state.reclaiming {
+            None => Some(way),
+            Some(at) => {
+                let reclaimed = way.take_on(Actor::Reclaim, Step::ReclaimFolio, at);
+                reclaimed.map(|way| way.with(|s| s.reclaiming = None))
+            }
+        }),
         _ => unreachable!("{label:?} is not writeback's"),
     }
 }

@@ -3,7 +3,9 @@
 //! By default it shows the steps, the promises, failed requests, and the operations that explain
 //! why a step could not come earlier ("after 3"); not the setup before the first spawn, nor locks
 //! that ordered nothing. Where too many tasks act for columns to be legible, each line names its
-//! task instead.
+//! task instead. A run of one task's steps that differ in their arguments only is one row, with the
+//! first and the last. Where the text would have more than 40 lines, rows that follow each other in
+//! one column share lines. `--all` undoes both.
 
 use super::label::{self, clean};
 use super::rows::{Row, Rows, Sort};
@@ -14,6 +16,8 @@ use crate::format::Trace;
 
 /// Between two columns.
 const SEPARATOR: &str = " | ";
+/// Lines that the text may have before events that follow each other in one column share lines.
+const LINES_MAX: usize = 40;
 /// The narrowest column that is worth having.
 const COLUMN_MIN: usize = 16;
 
@@ -80,6 +84,15 @@ pub fn render(trace: &Trace, options: &Options) -> Result<String, ViewError> {
 pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
     trace.validate()?;
     let rows = Rows::new(trace, options);
+    let lines = page(trace, &rows, options, false);
+    if options.all || lines.len() <= LINES_MAX {
+        return Ok(lines);
+    }
+    Ok(page(trace, &rows, options, true))
+}
+
+/// The page; densely, if events share lines.
+fn page(trace: &Trace, rows: &Rows, options: &Options, densely: bool) -> Vec<Line> {
     let mut page = Page {
         width: options.width.clamp(Options::WIDTH_MIN, Options::WIDTH_MAX),
         lines: Vec::new(),
@@ -87,10 +100,10 @@ pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
     page.paragraph(Style::Heading, &label::title(trace));
     page.paragraph(Style::Faint, &label::subtitle(trace));
     page.blank();
-    let table = Table::new(trace, &rows, page.width);
-    table.print(&mut page);
+    let table = Table::new(trace, rows, page.width);
+    table.print(&mut page, densely);
     page.blank();
-    let story = story::tell(trace, &rows, options);
+    let story = story::tell(trace, rows, options);
     for line in &story {
         page.entry(fate_style(line.fate), line.fate.word(), &line.text);
     }
@@ -109,7 +122,7 @@ pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
         Style::Command,
         format!("replay: {}", clean(&trace.replay_command)),
     );
-    Ok(page.lines)
+    page.lines
 }
 
 fn fate_style(fate: Fate) -> Style {
@@ -195,17 +208,22 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print(&self, page: &mut Page) {
+    fn print(&self, page: &mut Page, densely: bool) {
         if let Some(widths) = &self.widths {
             self.print_header(widths, page);
         }
-        for (index, row) in self.rows.rows.iter().enumerate() {
-            if self.rows.cut == Some(index) {
+        let rows: Vec<(usize, &Row)> = self.rows.rows.iter().enumerate().collect();
+        let shares_lines = |one: &(usize, &Row), next: &(usize, &Row)| {
+            let is_cut = self.rows.cut == Some(next.0);
+            densely && one.1.column == next.1.column && one.1.sort == next.1.sort && !is_cut
+        };
+        for run in rows.chunk_by(shares_lines) {
+            if self.rows.cut == Some(run[0].0) {
                 self.print_cut(page);
             }
             match &self.widths {
-                Some(widths) => self.print_row(index, row, widths, page),
-                None => self.print_named(index, row, page),
+                Some(widths) => self.print_run(run, widths, page),
+                None => self.print_named(run, page),
             }
         }
         if self.rows.cut == Some(self.rows.rows.len()) {
@@ -230,10 +248,15 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_row(&self, index: usize, row: &Row, widths: &[usize], page: &mut Page) {
+    fn print_run(&self, run: &[(usize, &Row)], widths: &[usize], page: &mut Page) {
+        let row = run[0].1;
         let style = row_style(row.sort);
+        let texts: Vec<String> = run
+            .iter()
+            .map(|(at, row)| self.numbered(*at, row))
+            .collect();
         for text in wrap(
-            &self.numbered(index, row),
+            &texts.join("; "),
             widths[row.column],
             self.rows.digits() + 1,
         ) {
@@ -248,10 +271,15 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_named(&self, index: usize, row: &Row, page: &mut Page) {
+    fn print_named(&self, run: &[(usize, &Row)], page: &mut Page) {
         let digits = self.rows.digits();
+        let (first, row) = run[0];
         let name = &self.names[row.column];
-        let text = format!("{:digits$} {name}: {}", index + 1, self.rows.label_of(row));
+        let mut text = format!("{:digits$} {name}: {}", first + 1, self.rows.label_of(row));
+        for (at, row) in &run[1..] {
+            text.push_str("; ");
+            text.push_str(&self.numbered(*at, row));
+        }
         for text in wrap(&text, page.width, digits + 1) {
             page.line(row_style(row.sort), text);
         }

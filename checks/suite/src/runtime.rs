@@ -1,6 +1,7 @@
 //! What the explorers run: a scenario's body under a variant's protocol. Compiled once for each
 //! controlled runtime.
 
+use super::extfs::delalloc::Delalloc;
 use super::extfs::design::Design;
 use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
@@ -37,6 +38,7 @@ pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> O
             request::Design::Im => Design::Im,
             request::Design::Bh => Design::Bh,
         },
+        delalloc: Delalloc::Always,
         protocol: variants::protocol(variant)?,
     };
     with_names!(with_scenario!(scenario, module => {

@@ -186,7 +186,7 @@ pub fn retry_after_commit<D: Device, R>(
     let mut is_last = false;
     loop {
         match attempt() {
-            Err(FsError::NoSpace) if fs.space().awaits_commit() => {
+            Err(FsError::NoSpace) if (fs.protocol.should_retry_alloc)(fs) => {
                 fs.journal().commit_once()?;
                 is_last = false;
             }
@@ -194,6 +194,17 @@ pub fn retry_after_commit<D: Device, R>(
             outcome => return outcome,
         }
     }
+}
+
+/// Whether what found no space is to be tried again after a commit: if blocks are free that a
+/// transaction has freed and that only its commit makes available. Each commit makes available
+/// what was free when it began, so it is tried again only as often as others go on freeing.
+///
+/// # Source
+/// linux v7.0 fs/ext4/balloc.c `ext4_should_retry_alloc`, which gives up after three times, and
+/// fs/ext4/inode.c `ext4_do_writepages`, which does not: what was promised must be kept.
+pub fn should_retry_alloc<D: Device>(fs: &Filesystem<D>) -> bool {
+    fs.space().awaits_commit()
 }
 
 /// The root of a file's extent tree as it belongs into the inode.

@@ -8,7 +8,7 @@
 use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
-use crate::fs::Filesystem;
+use crate::fs::{DataError, Filesystem};
 use crate::inode::Inode;
 use crate::ioend::Ioend;
 use crate::journal::Handle;
@@ -42,6 +42,12 @@ pub fn end_bio<D: Device>(fs: &Filesystem<D>, mut ioend: Ioend) {
             ),
         ])
     });
+    if !ioend.is_bound {
+        if let Some(error) = ioend.error.take() {
+            ioend.inode.errors.set(error.into());
+        }
+        return end_writeback(&ioend);
+    }
     if ioend.error.is_none() && (fs.protocol.ends_in_interrupt)(fs.design(), &ioend) {
         end_writeback(&ioend);
     } else {
@@ -66,16 +72,46 @@ pub fn end_io_work<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
     let mut batch = inode.completed.write(std::mem::take);
     batch.sort_by_key(|ioend| ioend.blocks.start);
     for mut ioend in batch {
-        if ioend.error.is_none()
+        if (fs.protocol.end_io_converts)(&ioend)
             && let Err(error) = allocate::retry_after_commit(fs, || end_io(fs, &ioend))
         {
-            fs.report_writeback_error(error);
+            // What was written stays unwritten, or beyond the end of the file: it is lost.
+            (fs.protocol.end_io_failed)(fs, inode, error);
         }
         if let Some(error) = ioend.error.take() {
-            fs.report_writeback_error(error.into());
+            (fs.protocol.end_io_failed)(fs, inode, error.into());
         }
         end_writeback(&ioend);
     }
+}
+
+/// Whether the worker makes an I/O part of the file. Not one that has failed: its blocks hold what
+/// they held before.
+pub fn end_io_converts(ioend: &Ioend) -> bool {
+    ioend.error.is_none()
+}
+
+/// Sees to data of a file that could not be written, or not be made part of it. Who syncs the file
+/// is told; and with [`DataError::Abort`] no transaction commits any more.
+///
+/// It is the worker's, not the interrupt's, because recording an abort sleeps. The worker does not
+/// wait for the commit under way, which may be waiting for the very I/O that has failed.
+///
+/// # Locking
+/// Takes and waits for nothing. The folios are still under writeback, so that a commit, or an
+/// fsync, that waits for them finds the error.
+///
+/// # Source
+/// linux v7.0 fs/ext4/page-io.c `ext4_end_io_end`; include/linux/pagemap.h `mapping_set_error`.
+pub fn end_io_failed<D: Device>(fs: &Filesystem<D>, inode: &Inode, error: FsError) {
+    trace::step("note writeback error", || {
+        args([("ino", inode.ino.0.into())])
+    });
+    if fs.data_error == DataError::Abort {
+        fs.journal()
+            .mark_aborted(format!("data of inode {}: {error}", inode.ino));
+    }
+    inode.errors.set(error);
 }
 
 /// Converts what was written and raises the size on disk, in one handle.

@@ -51,7 +51,7 @@ impl Design {
     /// The designs differ in where folios stand. IM puts them before the transaction, and so the
     /// writeback flag, which is held until a handle has seen to the I/O. BH puts both after it: a
     /// commit waits for them, and ending I/O of writeback takes nothing more.
-    pub fn lock_order(self) -> [&'static Class; 12] {
+    pub fn lock_order(self) -> [&'static Class; 13] {
         match self {
             Design::Im => [
                 &class::DIRECTORY,
@@ -66,6 +66,7 @@ impl Design {
                 &class::TRANSACTION,
                 &class::I_DATA_SEM,
                 &class::ORPHAN_LOCK,
+                &class::DEVICE_CACHE,
             ],
             Design::Bh => [
                 &class::DIRECTORY,
@@ -80,6 +81,7 @@ impl Design {
                 &class::IN_FLIGHT,
                 &class::I_DATA_SEM,
                 &class::ORPHAN_LOCK,
+                &class::DEVICE_CACHE,
             ],
         }
     }

@@ -17,6 +17,9 @@ pub enum FsError {
     /// Something on disk is not as it must be.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The journal has been aborted, and nothing is written any more: `EROFS`.
+    #[error("the journal has been aborted, so the file system is read-only")]
+    ReadOnly,
     /// There is no free space that is not promised to somebody else.
     #[error("no space left on the file system")]
     NoSpace,

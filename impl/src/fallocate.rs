@@ -55,6 +55,7 @@ pub fn fallocate<D: Device>(
     if len == 0 {
         return Ok(());
     }
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     (fs.protocol.inode_dio_wait)(fs, inode);
     let size = inode.size.get();

@@ -144,6 +144,7 @@ pub fn page_mkwrite<D: Device>(
     inode: &Inode,
     lblk: Lblk,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _invalidate = inode.invalidate_lock.read();
     if fs.design() == Design::Bh && (fs.protocol.nonda_switch)(fs) {
         return allocate::retry_after_commit(fs, || block_page_mkwrite(fs, inode, lblk));

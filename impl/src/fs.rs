@@ -36,6 +36,18 @@ pub enum Background {
     Threads,
 }
 
+/// What becomes of the file system when writing data fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataError {
+    /// Who syncs the file is told: `data_err=ignore`. In the BH design a commit goes on, so that
+    /// new blocks may become part of a file without their data, and show what they held before.
+    #[default]
+    Report,
+    /// The journal is aborted too, so that no transaction commits that relies on the data:
+    /// `data_err=abort`.
+    Abort,
+}
+
 /// A mounted file system.
 pub struct Filesystem<D: Device>(Arc<Mounted<D>>);
 
@@ -59,8 +71,7 @@ pub struct Mounted<D: Device> {
     pub(crate) direct_in_flight: WorkList<DirectIo>,
     // Filling the table from disk commutes: the first inode stays, and both are the same.
     pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
-    // Keeps the first error: set by workers, taken by whoever waited for them.
-    pub(crate) writeback_error: LeafMutex<Option<FsError>>,
+    pub(crate) data_error: DataError,
 }
 
 impl<D: Device> Deref for Filesystem<D> {
@@ -242,13 +253,24 @@ impl<D: Device> Filesystem<D> {
         }
     }
 
-    pub(crate) fn report_writeback_error(&self, error: FsError) {
-        self.writeback_error
-            .with(|slot| slot.get_or_insert(error).clone());
+    /// Refuses to change anything once the journal has been aborted: what is changed from then on
+    /// would never reach the disk.
+    ///
+    /// # Errors
+    /// [`FsError::ReadOnly`].
+    ///
+    /// # Source
+    /// linux v7.0 fs/ext4/ext4.h `ext4_emergency_state`, for `errors=remount-ro`.
+    pub fn expect_writable(&self) -> Result<(), FsError> {
+        match self.journal.aborted() {
+            Some(_) => Err(FsError::ReadOnly),
+            None => Ok(()),
+        }
     }
 
-    pub(crate) fn take_writeback_error(&self) -> Option<FsError> {
-        self.writeback_error.with(Option::take)
+    /// Whether the device never fails, so that errors need not be ordered against anything.
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.device.is_faultless()
     }
 
     /// Makes everything durable, for every file in memory.
@@ -260,7 +282,7 @@ impl<D: Device> Filesystem<D> {
             fsync::write_and_wait(self, &inode, Lblk(0)..Lblk(u32::MAX))?;
         }
         self.journal.commit_once()?;
-        self.device.flush()?;
+        self.journal.flush_device()?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use crate::device::Device;
 use crate::error::FsError;
+use crate::errseq::OpenFile;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::trace::args;
@@ -14,7 +15,8 @@ use crate::{trace, writeback};
 use rt::sync::Arc;
 use std::ops::Range;
 
-/// Writes the file's dirty blocks and its inode, and returns when both are durable.
+/// Writes the file's dirty blocks and its inode, and returns when both are durable. Who has the
+/// file open in an [`OpenFile`] of their own asks [`fsync_file`] instead.
 ///
 /// # Locking
 /// Takes: what writeback takes; then waits for writeback and for a commit, holding nothing.
@@ -23,10 +25,22 @@ use std::ops::Range;
 /// Once it has returned without an error, everything written before the call survives.
 ///
 /// # Errors
-/// What writeback of this file system has failed with since it was last asked, and
-/// [`FsError::Journal`], [`FsError::Device`].
+/// What writeback of this file has failed with since it was last asked, [`FsError::ReadOnly`] once
+/// the journal has been aborted, and [`FsError::Journal`], [`FsError::Device`].
 pub fn fsync<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
-    fsync_range(fs, inode, Lblk(0)..Lblk(u32::MAX))?;
+    fsync_file(fs, inode, &inode.opened)
+}
+
+/// As [`fsync`], on behalf of one open file: each is told of an error once, whoever else has been.
+///
+/// # Errors
+/// As [`fsync`].
+pub fn fsync_file<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    file: &OpenFile,
+) -> Result<(), FsError> {
+    sync_file(fs, inode, Lblk(0)..Lblk(u32::MAX), file)?;
     rt::acknowledged("fsync", || {
         args([
             ("ino", inode.ino.0.into()),
@@ -52,7 +66,22 @@ pub fn fsync_range<D: Device>(
     inode: &Arc<Inode>,
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
-    write_and_wait(fs, inode, range)?;
+    sync_file(fs, inode, range, &inode.opened)
+}
+
+/// # Errors
+/// As [`fsync`]. An error of writeback comes first and ends the call, as in the kernel: what
+/// follows would make durable a file whose data is missing.
+fn sync_file<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+    file: &OpenFile,
+) -> Result<(), FsError> {
+    fs.expect_writable()?;
+    let written = write_range(fs, inode, range);
+    (fs.protocol.check_and_advance_wb_err)(fs, inode, file)?;
+    written?;
     let has_flushed = match inode.sync_tid() {
         Some(tid) => fs.journal().wait_commit(tid)?,
         None => false,
@@ -60,9 +89,25 @@ pub fn fsync_range<D: Device>(
     if (fs.protocol.fsync_needs_flush)(has_flushed) {
         // Nothing of the inode had to be committed, or somebody else did that, but data written in
         // place may still be in the volatile cache.
-        fs.device().flush()?;
+        fs.journal().flush_device()?;
     }
-    Ok(())
+    // The commit may have written data too, and failed.
+    (fs.protocol.check_and_advance_wb_err)(fs, inode, file)
+}
+
+/// Tells an open file of the file's latest error, if it is news.
+///
+/// # Errors
+/// That error.
+///
+/// # Source
+/// linux v7.0 mm/filemap.c `file_check_and_advance_wb_err`.
+pub fn check_and_advance_wb_err<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Inode,
+    file: &OpenFile,
+) -> Result<(), FsError> {
+    file.check_and_advance(inode, fs.is_faultless())
 }
 
 /// Whether the device must be flushed, given whether the commit that fsync waited for was its own
@@ -71,7 +116,8 @@ pub fn needs_flush(has_flushed: bool) -> bool {
     !has_flushed
 }
 
-/// Writes dirty blocks in `range` and waits until their I/O has been completed and seen to.
+/// Writes dirty blocks in `range` and waits until their I/O has been completed and seen to. For
+/// those who have no file open: the first to ask is told of an error, and others are not.
 ///
 /// # Locking
 /// Takes: what writeback takes.
@@ -83,10 +129,19 @@ pub fn write_and_wait<D: Device>(
     inode: &Arc<Inode>,
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
-    writeback::writepages(fs, inode, range.clone(), true)?;
+    write_range(fs, inode, range)?;
+    inode.errors.check_errors(fs.is_faultless())
+}
+
+fn write_range<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    range: Range<Lblk>,
+) -> Result<(), FsError> {
+    let written = writeback::writepages(fs, inode, range.clone(), true);
     for folio in inode.cache.lookup(range) {
         fs.wait_on_writeback(&folio);
     }
     trace::step("writeback done", || args([("ino", inode.ino.0.into())]));
-    fs.take_writeback_error().map_or(Ok(()), Err)
+    written
 }

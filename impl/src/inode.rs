@@ -4,6 +4,7 @@ use crate::cache::PageCache;
 use crate::design::Design;
 use crate::disk;
 use crate::disk::geometry::InodePosition;
+use crate::errseq::{MappingErrors, OpenFile};
 use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
@@ -42,6 +43,11 @@ pub struct Inode {
     pub dio_count: Outstanding,
     /// I/O that has completed and waits for the worker.
     pub completed: SpinLock<Vec<Ioend>>,
+    /// What its writeback has failed with.
+    pub errors: MappingErrors,
+    /// The file as those have it open who brought it into memory: who syncs an inode and has no
+    /// [`OpenFile`] of their own is told of errors through this one.
+    pub opened: OpenFile,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
     /// Who has it open.
@@ -83,7 +89,8 @@ impl InodeData {
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct DataGuard<'a> {
     inode: &'a Inode,
-    data: WriteGuard<'a, InodeData>,
+    /// The hold itself, but while [`DataGuard::unlocked`] has let go of it.
+    data: Option<WriteGuard<'a, InodeData>>,
 }
 
 impl Inode {
@@ -103,6 +110,7 @@ impl Inode {
             reserved: 0,
             quota_reserved: 0,
         };
+        let errors = MappingErrors::new(ino.0);
         Inode {
             ino,
             position,
@@ -117,6 +125,8 @@ impl Inode {
             cache: PageCache::new(ino, blocks_per_folio),
             dio_count: Outstanding::new(&class::I_DIO_COUNT, key),
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
+            opened: OpenFile::at(errors.sample()),
+            errors,
             sync_tid: LeafMutex::new(None),
             users: SpinLock::new(&class::I_COUNT, key, 0),
             links: LeafMutex::new(attributes.links),
@@ -131,7 +141,7 @@ impl Inode {
     pub fn lock_data(&self) -> DataGuard<'_> {
         DataGuard {
             inode: self,
-            data: self.data.write(),
+            data: Some(self.data.write()),
         }
     }
 
@@ -264,6 +274,25 @@ impl Inode {
 }
 
 impl DataGuard<'_> {
+    /// Lets go of the lock, runs `section`, and takes the lock again.
+    ///
+    /// # Locking
+    /// Drops and retakes: `i_data_sem`, exclusive. What had been found out under it has to be found
+    /// out again.
+    pub fn unlocked<R>(&mut self, section: impl FnOnce() -> R) -> R {
+        self.check();
+        self.data = None;
+        let result = section();
+        self.data = Some(self.inode.data.write());
+        result
+    }
+
+    fn check(&self) {
+        if rt::CHECKED {
+            crate::invariants::instant::check(self.inode, self);
+        }
+    }
+
     /// Puts a mapping into the extent status tree. Returns how many delayed blocks it overwrote.
     ///
     /// # Locking
@@ -298,20 +327,23 @@ impl Deref for DataGuard<'_> {
     type Target = InodeData;
 
     fn deref(&self) -> &InodeData {
-        &self.data
+        self.data.as_ref().expect(HELD)
     }
 }
 
 impl DerefMut for DataGuard<'_> {
     fn deref_mut(&mut self) -> &mut InodeData {
-        &mut self.data
+        self.data.as_mut().expect(HELD)
     }
 }
 
 impl Drop for DataGuard<'_> {
     fn drop(&mut self) {
-        if rt::CHECKED {
-            crate::invariants::instant::check(self.inode, self);
+        if self.data.is_some() {
+            self.check();
         }
     }
 }
+
+/// Only [`DataGuard::unlocked`] lets go, and borrows the guard while it has.
+const HELD: &str = "a guard holds its lock";

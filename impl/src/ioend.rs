@@ -27,6 +27,8 @@ pub struct Ioend {
     pub folios: Vec<Arc<Folio>>,
     /// The device's receipts, once submitted.
     pub tickets: Vec<Ticket>,
+    /// Whether the file system sees to its end itself. Set when it is submitted.
+    pub is_bound: bool,
     /// Why it failed, once it has.
     pub error: Option<DeviceError>,
 }

@@ -17,6 +17,7 @@
 //! | transaction | **folio writeback** |
 //! | `i_data_sem` | `i_data_sem` |
 //! | `s_orphan_lock` | `s_orphan_lock` |
+//! | device cache | device cache |
 //!
 //! Spinlocks, and the lists of work, come last.
 
@@ -25,6 +26,8 @@ pub mod protocol;
 pub mod units;
 
 pub mod error;
+
+pub mod errseq;
 
 pub mod design;
 

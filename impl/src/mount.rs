@@ -14,9 +14,9 @@ use crate::disk::error::FormatError;
 use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, SUPERBLOCK};
 use crate::disk::group::GroupDescriptor;
 use crate::disk::inode::FileType;
-use crate::disk::superblock::Superblock;
+use crate::disk::superblock::{STATE_ERROR, Superblock};
 use crate::error::FsError;
-use crate::fs::{Background, Filesystem, Mounted, read_tree};
+use crate::fs::{Background, DataError, Filesystem, Mounted, read_tree};
 use crate::inode::Inode;
 use crate::journal::{
     self, CommitHooks, Journal, JournalError, JournalLocation, JournalOptions, Recovered,
@@ -41,6 +41,8 @@ pub struct MountOptions {
     pub design: Design,
     /// Whether allocation waits for writeback.
     pub delalloc: Delalloc,
+    /// What becomes of the file system when writing data fails.
+    pub data_error: DataError,
     /// Who runs background work.
     pub background: Background,
     /// Blocks in a folio, 1 to 32.
@@ -54,6 +56,7 @@ impl Default for MountOptions {
         MountOptions {
             design: Design::default(),
             delalloc: Delalloc::default(),
+            data_error: DataError::default(),
             background: Background::Stepped,
             blocks_per_folio: 4,
             journal: JournalOptions::default(),
@@ -66,6 +69,9 @@ impl Default for MountOptions {
 pub struct MountReport {
     /// What the log held, if the image was dirty.
     pub recovered: Option<Recovered>,
+    /// The error with which the journal had been aborted, if it had. From then on the superblock
+    /// says that the file system should be checked.
+    pub journal_error: Option<i32>,
     /// Orphans whose truncate was finished.
     pub orphans_truncated: u32,
     /// Orphans that were deleted.
@@ -197,7 +203,11 @@ impl<D: Device> Filesystem<D> {
         }
         // Replay may have changed any of it.
         let (superblock, descriptor) = read_group(&*device)?;
-        mark_dirty(&*device, &superblock)?;
+        report.journal_error = journal::recorded_error(&*device, &location)?;
+        mark_dirty(&*device, &superblock, report.journal_error.is_some())?;
+        if report.journal_error.is_some() {
+            journal::clear_recorded_error(&*device, &location)?;
+        }
         let buffers = BufferCache::new(device.clone());
         let space = Arc::new(read_space(&buffers, &geometry, descriptor)?);
         let hooks = Arc::new(Hooks {
@@ -219,6 +229,7 @@ impl<D: Device> Filesystem<D> {
             protocol,
             design: options.design,
             delalloc: options.delalloc,
+            data_error: options.data_error,
             background: options.background,
             blocks_per_folio: options.blocks_per_folio,
             buffers,
@@ -228,7 +239,6 @@ impl<D: Device> Filesystem<D> {
             in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
             direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
             inodes: LeafMutex::new(BTreeMap::new()),
-            writeback_error: LeafMutex::new(None),
         }));
         hooks.mounted.with(|mounted| *mounted = fs.downgrade());
         fs.charge_owners()?;
@@ -393,13 +403,23 @@ fn read_space<D: Device>(
     Ok(Space::new(*geometry, blocks, inodes, descriptor, group))
 }
 
-/// Says on disk that the log may hold what the image lacks, before it ever does.
-fn mark_dirty<D: Device>(device: &D, superblock: &Superblock) -> Result<(), DeviceError> {
-    write_superblock(
-        device,
-        |on_disk: &mut Superblock| on_disk.needs_recovery = true,
-        superblock,
-    )
+/// Says on disk that the log may hold what the image lacks, before it ever does, and if there has
+/// been an error, that the file system should be checked.
+///
+/// # Source
+/// linux v7.0 fs/ext4/super.c `ext4_clear_journal_err`.
+fn mark_dirty<D: Device>(
+    device: &D,
+    superblock: &Superblock,
+    has_error: bool,
+) -> Result<(), DeviceError> {
+    let change = |on_disk: &mut Superblock| {
+        on_disk.needs_recovery = true;
+        if has_error {
+            on_disk.state |= STATE_ERROR;
+        }
+    };
+    write_superblock(device, change, superblock)
 }
 
 /// Says on disk that the image is complete without its log, and how much of it is free.

@@ -98,6 +98,20 @@ pub fn del<D: Device>(
     Ok(())
 }
 
+/// Takes an inode off the list in memory only, where no handle can be had: the list on disk stays
+/// as it is, for the next mount.
+///
+/// # Locking
+/// As [`add`], without a handle.
+///
+/// # Source
+/// linux v7.0 fs/ext4/orphan.c `ext4_orphan_del` without a handle, which `ext4_setattr` calls when
+/// truncating has failed.
+pub fn forget<D: Device>(fs: &Filesystem<D>, inode: &Inode) {
+    let mut list = fs.orphans();
+    list.members.retain(|member| *member != inode.ino);
+}
+
 fn set_head<D: Device>(
     fs: &Filesystem<D>,
     handle: &mut Handle<'_>,

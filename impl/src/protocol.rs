@@ -13,6 +13,7 @@ use crate::design::Design;
 use crate::device::Device;
 use crate::direct::{DirectIo, WriteChecks};
 use crate::error::FsError;
+use crate::errseq::OpenFile;
 use crate::extent::{Mapping, status::Cookie};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
@@ -21,8 +22,8 @@ use crate::journal::{Handle, JournalSteps};
 use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
-    completion, da_write, delalloc, direct, fault, fsync, orphan, punch_hole, truncate, write,
-    writeback,
+    allocate, completion, da_write, delalloc, direct, fault, fsync, orphan, punch_hole, truncate,
+    write, writeback,
 };
 use rt::sync::Arc;
 use std::ops::Range;
@@ -85,6 +86,11 @@ pub struct Protocol<D: Device> {
         Range<Lblk>,
     ) -> Result<(), FsError>,
 
+    /// When removing extents takes more credits than the transaction has room for: ends the handle
+    /// and begins another, with so many credits.
+    pub truncate_restart:
+        fn(&Filesystem<D>, &mut Handle<'_>, &Inode, &mut DataGuard<'_>, u32) -> Result<(), FsError>,
+
     /// Before a punch drops dirty folios: raises the size on disk to the punched range's end, `end`
     /// bytes, as far as the file reaches.
     pub update_disksize_before_punch: fn(&Filesystem<D>, &Inode, u64) -> Result<(), FsError>,
@@ -130,6 +136,26 @@ pub struct Protocol<D: Device> {
 
     /// Whether an I/O that has completed without an error can be ended in the interrupt.
     pub ends_in_interrupt: fn(Design, &Ioend) -> bool,
+
+    /// Whether an I/O gets the file system's own end, which sees to what has failed, and not only
+    /// the one that ends writeback. Asked when it is submitted, when no error can be foreseen.
+    pub binds_end_bio: fn(&Ioend) -> bool,
+
+    /// Whether the worker makes an I/O part of the file: converts its blocks, and raises the size.
+    pub end_io_converts: fn(&Ioend) -> bool,
+
+    /// When data of a file could not be written: sees that who syncs the file is told, and aborts
+    /// the journal if the file system is mounted so.
+    pub end_io_failed: fn(&Filesystem<D>, &Inode, FsError),
+
+    /// When fsync has waited for writeback: tells an open file of an error that is news to it.
+    pub check_and_advance_wb_err: fn(&Filesystem<D>, &Inode, &OpenFile) -> Result<(), FsError>,
+
+    /// When writeback can not map dirty blocks of a range, and will not be able to: gives them up.
+    pub discard_folio: fn(&Filesystem<D>, &Inode, &mut FolioGuard<'_>, Range<Lblk>),
+
+    /// Whether what found no space is to be tried again, after a commit that makes space.
+    pub should_retry_alloc: fn(&Filesystem<D>) -> bool,
 
     /// Whether fsync must flush the device, given whether its own commit has.
     pub fsync_needs_flush: fn(bool) -> bool,
@@ -215,6 +241,7 @@ impl<D: Device> Protocol<D> {
             zero_partial_blocks: zero_partial::zero_partial_blocks,
             truncate_pagecache_range: truncate::truncate_pagecache_range,
             remove_space: truncate::remove_space,
+            truncate_restart: truncate::truncate_restart,
             update_disksize_before_punch: punch_hole::update_disksize_before_punch,
             orphan_add: orphan::add,
             orphan_del: orphan::del,
@@ -229,6 +256,12 @@ impl<D: Device> Protocol<D> {
             punch_delalloc: delalloc::punch_delalloc,
             page_mkwrite_end: fault::mkwrite_end,
             ends_in_interrupt: completion::ends_in_interrupt,
+            binds_end_bio: writeback::binds_end_bio,
+            end_io_converts: completion::end_io_converts,
+            end_io_failed: completion::end_io_failed,
+            check_and_advance_wb_err: fsync::check_and_advance_wb_err,
+            discard_folio: writeback::discard_folio,
+            should_retry_alloc: allocate::should_retry_alloc,
             fsync_needs_flush: fsync::needs_flush,
             da_should_update_i_disksize: da_write::da_should_update_i_disksize,
             truncate_failed_write: truncate::truncate_failed_write,

@@ -38,6 +38,7 @@ pub fn punch_hole<D: Device>(
     offset: u64,
     len: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if offset >= size || len == 0 {

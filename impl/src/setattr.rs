@@ -33,6 +33,7 @@ pub fn set_size<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     match size < inode.size.get() {
         true => truncate::shrink(fs, inode, size),
@@ -56,6 +57,7 @@ pub fn truncate_up<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     grow(fs, inode, size)
 }

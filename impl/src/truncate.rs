@@ -15,7 +15,7 @@ use crate::journal::Handle;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
-use crate::{allocate, orphan, trace};
+use crate::{allocate, delalloc, orphan, trace};
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -40,6 +40,7 @@ pub fn truncate_down<D: Device>(
     inode: &Arc<Inode>,
     size: u64,
 ) -> Result<(), FsError> {
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     match size < inode.size.get() {
         true => shrink(fs, inode, size),
@@ -109,7 +110,9 @@ pub fn truncate_pagecache_range<D: Device>(fs: &Filesystem<D>, inode: &Inode, bl
     }
 }
 
-/// The second handle: removes the mappings from `from` on, and takes the inode off the list.
+/// The second handle: removes the mappings from `from` on, and takes the inode off the list. Once
+/// the journal has been aborted there are no more handles: then it leaves the list in memory, and
+/// what was reserved is given back.
 ///
 /// # Locking
 /// Requires: `i_rwsem` and `invalidate_lock`, both exclusive, and no handle. Takes: a handle, then
@@ -118,6 +121,21 @@ pub fn truncate_pagecache_range<D: Device>(fs: &Filesystem<D>, inode: &Inode, bl
 /// # Errors
 /// [`FsError::Journal`], [`FsError::Device`].
 pub fn free_blocks<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Inode,
+    from: Lblk,
+) -> Result<(), FsError> {
+    let outcome = free_blocks_in_handle(fs, inode, from);
+    if outcome.is_err() && fs.journal().aborted().is_some() {
+        delalloc::punch_delalloc(fs, inode, from..END);
+        if inode.links() > 0 {
+            orphan::forget(fs, inode);
+        }
+    }
+    outcome
+}
+
+fn free_blocks_in_handle<D: Device>(
     fs: &Filesystem<D>,
     inode: &Inode,
     from: Lblk,
@@ -155,16 +173,33 @@ pub fn truncate_failed_write<D: Device>(fs: &Filesystem<D>, inode: &Inode) -> Re
     free_blocks(fs, inode, end)
 }
 
+/// Steps in which the extents of a range are removed, about.
+const REMOVAL_STEPS: usize = 8;
+
 /// Removes every mapping of a range: delayed blocks give their reservation back, others their
 /// space.
 ///
+/// Extents go from the last to the first, so that whatever has gone by then, the file is one whose
+/// end has been cut off. Before each further step the handle must have as many credits as the
+/// caller had left for all that is to come: where it can not be extended it is restarted.
+///
 /// # Locking
-/// Requires: `i_data_sem`, which `data` is, and a handle.
+/// Requires: `i_data_sem`, which `data` is, and a handle. Drops and retakes: where more than one
+/// step is needed, both, so that `i_rwsem` and `invalidate_lock` must be held exclusively too, or
+/// nobody else may use the inode.
+///
+/// # Crash
+/// Where the handle is restarted, the extents may be gone in part. Who can not leave it at that has
+/// put the inode on the orphan list before.
 ///
 /// # Errors
 /// Unless the range reaches beyond every extent, [`FsError::TooManyExtents`], and
 /// [`FsError::NoSpace`] if a leaf is needed that only a commit makes available: then nothing has
 /// changed. [`FsError::Journal`], [`FsError::Device`].
+///
+/// # Source
+/// linux v7.0 fs/ext4/extents.c `ext4_ext_remove_space`, `ext4_ext_rm_leaf`,
+/// `ext4_datasem_ensure_credits`.
 pub fn remove_space<D: Device>(
     fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
@@ -173,24 +208,115 @@ pub fn remove_space<D: Device>(
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
     let mapped_end = mapped_end(data).clamp(range.start, range.end);
-    let freed = allocate::change_tree(fs, handle, inode, data, |tree| tree.remove(range.clone()))?;
-    let reclaimed = data.remove_status(range.clone());
+    let credits = handle.credits_left();
+    let mut removed = Removed::default();
+    let mut end = range.end;
+    loop {
+        let start = step_start(data, &(range.start..end));
+        if end < range.end && !ensure_credits(handle, credits) {
+            removed.announce(range.start..mapped_end);
+            removed = Removed::default();
+            (fs.protocol.truncate_restart)(fs, handle, inode, data, credits)?;
+            // Who looked in meanwhile has found, and remembered, what is about to go.
+            data.remove_status(range.clone());
+        }
+        let freed = allocate::change_tree(fs, handle, inode, data, |tree| tree.remove(start..end))?;
+        if end == range.end {
+            removed.reclaimed = release_status(fs, data, range.clone());
+        }
+        for range in freed {
+            let len = range.end.0 - range.start.0;
+            removed.blocks += len;
+            // The count comes from disk, where it may be wrong; invariant I3 reports it.
+            data.quota_used = data.quota_used.saturating_sub(len);
+            fs.space().free(handle, range)?;
+        }
+        end = start;
+        if end <= range.start {
+            break;
+        }
+    }
+    removed.announce(range.start..mapped_end);
+    Ok(())
+}
+
+/// What has been removed in one handle, for the trace.
+#[derive(Default)]
+struct Removed {
+    reclaimed: u32,
+    blocks: u64,
+}
+
+impl Removed {
+    fn announce(&self, range: Range<Lblk>) {
+        trace::step("remove extents", || {
+            args([
+                ("", trace::range(&range)),
+                ("reservations released", self.reclaimed.into()),
+                ("blocks freed", self.blocks.into()),
+            ])
+        });
+    }
+}
+
+/// Where the last step of removing a range begins: one extent at a time, or more of a file of many.
+fn step_start(data: &DataGuard<'_>, range: &Range<Lblk>) -> Lblk {
+    let extents = data.tree.extents();
+    let inside: Vec<Lblk> = extents
+        .iter()
+        .filter(|extent| extent.end() > range.start && extent.lblk < range.end)
+        .map(|extent| extent.lblk)
+        .collect();
+    let len = (extents.len() / REMOVAL_STEPS).max(1);
+    match inside.len().checked_sub(len) {
+        None | Some(0) => range.start,
+        Some(at) => inside[at],
+    }
+}
+
+/// Forgets what is known about a range, and releases what was reserved in it. Returns how many
+/// blocks that were.
+fn release_status<D: Device>(
+    fs: &Filesystem<D>,
+    data: &mut DataGuard<'_>,
+    range: Range<Lblk>,
+) -> u32 {
+    let reclaimed = data.remove_status(range);
     fs.space().release(reclaimed);
     data.reserved -= reclaimed;
     data.quota_reserved -= u64::from(reclaimed);
-    let blocks: u64 = freed.iter().map(|range| range.end.0 - range.start.0).sum();
-    trace::step("remove extents", || {
-        args([
-            ("", trace::range(&(range.start..mapped_end))),
-            ("reservations released", reclaimed.into()),
-            ("blocks freed", blocks.into()),
-        ])
-    });
-    for range in freed {
-        // The count comes from disk, where it may be wrong; invariant I3 reports it.
-        data.quota_used = data.quota_used.saturating_sub(range.end.0 - range.start.0);
-        fs.space().free(handle, range)?;
-    }
+    reclaimed
+}
+
+/// Sees that a handle has `credits` left, without waiting. Says whether it has.
+fn ensure_credits(handle: &mut Handle<'_>, credits: u32) -> bool {
+    let missing = credits.saturating_sub(handle.credits_left());
+    missing == 0 || handle.extend(missing)
+}
+
+/// Ends a handle in the middle of removing extents, and begins another.
+///
+/// # Locking
+/// Requires: as [`remove_space`]. Drops and retakes: `i_data_sem` and the handle: beginning waits
+/// for a commit, which waits for handles whose owners wait for `i_data_sem`.
+///
+/// # Crash
+/// The inode is written first, so that what has been freed has also left the file.
+///
+/// # Errors
+/// [`FsError::Journal`], [`FsError::Device`].
+///
+/// # Source
+/// linux v7.0 fs/ext4/extents.c `ext4_ext_trunc_restart_fn`.
+pub fn truncate_restart<D: Device>(
+    fs: &Filesystem<D>,
+    handle: &mut Handle<'_>,
+    inode: &Inode,
+    data: &mut DataGuard<'_>,
+    credits: u32,
+) -> Result<(), FsError> {
+    fs.mark_inode_dirty(handle, inode, data)?;
+    data.unlocked(|| handle.restart(credits))?;
     Ok(())
 }
 

@@ -113,6 +113,9 @@ fn write<D: Device>(
     if user.is_empty() {
         return (0, Ok(()));
     }
+    if let Err(error) = fs.expect_writable() {
+        return (0, Err(error));
+    }
     let _rwsem = inode.i_rwsem.write();
     let size = inode.size.get();
     if end > size

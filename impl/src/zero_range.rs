@@ -43,6 +43,7 @@ pub fn zero_range<D: Device>(
     if len == 0 {
         return Ok(());
     }
+    fs.expect_writable()?;
     let _rwsem = inode.i_rwsem.write();
     (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();

@@ -128,7 +128,7 @@ impl Spec {
 }
 
 /// The models.
-pub const SPECS: &[Spec] = &[
+pub static SPECS: &[Spec] = &[
     Spec {
         name: "writeback_truncate",
         about: "writeback of delayed blocks against truncate and append, with commits, a power cut \

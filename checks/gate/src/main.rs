@@ -43,6 +43,7 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
     };
+    gate::end_with_it();
     // A panic is a mistake of the harness. The panic message is on the standard error already.
     let exit = catch_unwind(AssertUnwindSafe(|| run(cli))).unwrap_or_else(|_| {
         output::complain("the harness is broken: it panicked, which it never should");

@@ -8,7 +8,7 @@ pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;
 pub use cutpoint_suite::report::{Part, Replayed, Report, Verdict};
 pub use cutpoint_suite::request::{Design, Engine, Granularity, Request};
-pub use cutpoint_suite::resume::Resume;
+pub use cutpoint_suite::resume::{Resume, lock};
 
 /// What the command line calls the ways to choose power cuts.
 pub const CUT_MODES: [(&str, CutMode); 3] = [

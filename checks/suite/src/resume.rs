@@ -11,6 +11,7 @@ use cutpoint::state::{self, StateError};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Saving may take this part of the time: one in so many.
@@ -102,8 +103,15 @@ fn refused(error: StateError) -> RequestError {
     RequestError::Unsupported(error.to_string())
 }
 
-/// Takes the directory for this process alone; the system gives it back when the process ends.
-fn lock(directory: &Path) -> Result<File, RequestError> {
+/// How long a directory is waited for: longer than a process takes to end that was told to.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes the directory, which is made if there is none, for this process alone. The system gives it
+/// back when the process ends. Whoever ended just now is waited for.
+///
+/// # Errors
+/// If another process keeps it, or it can not be used.
+pub fn lock(directory: &Path) -> Result<File, RequestError> {
     let problem =
         |what: String| RequestError::Unsupported(format!("{}: {what}", directory.display()));
     let made = fs::create_dir_all(directory);
@@ -114,12 +122,23 @@ fn lock(directory: &Path) -> Result<File, RequestError> {
         .truncate(false)
         .open(directory.join("lock"));
     let file = file.map_err(|error| problem(format!("can not be used: {error}")))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(problem(
-            "another process is using the directory: wait for it, or name another one".into(),
-        )),
-        Err(TryLockError::Error(error)) => Err(problem(format!("can not be locked: {error}"))),
+    let asked = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if asked.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(problem(
+                    "another process is using the directory: wait for it, or name another one"
+                        .into(),
+                ));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(problem(format!("can not be locked: {error}")));
+            }
+        }
     }
 }
 

@@ -133,6 +133,19 @@ impl MemoryDevice {
         }
     }
 
+    /// What has been written to a block, if anything has.
+    pub(super) fn written(&self, block: Pblk) -> Option<Arc<Block>> {
+        self.written.with(|written| written.get(&block).cloned())
+    }
+
+    /// Makes a block hold what it held before, as [`MemoryDevice::written`] said then.
+    pub(super) fn put_back(&self, block: Pblk, before: Option<Arc<Block>>) {
+        self.written.with(|written| match before {
+            Some(before) => written.insert(block, before),
+            None => written.remove(&block),
+        });
+    }
+
     /// The content at this moment.
     pub fn snapshot(&self) -> Image {
         let mut image = Image::clone(&self.base);
@@ -182,6 +195,10 @@ impl Device for MemoryDevice {
 
     fn flush(&self) -> Result<(), DeviceError> {
         Ok(())
+    }
+
+    fn is_faultless(&self) -> bool {
+        true
     }
 }
 

@@ -4,6 +4,7 @@
 //! later [`Device::flush`] has returned, or unless the write asked for [`Durability::Fua`].
 //! Writes in flight or in the cache may reach the medium in any order, in part, or not at all.
 
+pub mod faults;
 pub mod file;
 pub mod memory;
 pub mod recording;
@@ -87,8 +88,16 @@ pub trait Device: Send + Sync + 'static {
     /// Makes every write that completed before this call durable.
     ///
     /// # Errors
-    /// [`DeviceError::Io`]; then those writes may or may not be durable.
+    /// [`DeviceError::Io`]; then those writes may or may not be durable, and whatever a later flush
+    /// returns says nothing about them.
     fn flush(&self) -> Result<(), DeviceError>;
+
+    /// Whether every request inside the device is known to succeed. Then what happens after a
+    /// failure need not be ordered against anything, which saves the explorer operations. It does
+    /// not change while the device is in use.
+    fn is_faultless(&self) -> bool {
+        false
+    }
 
     /// Writes one block and waits for it.
     ///

@@ -103,6 +103,7 @@ fn write_iter<D: Device>(
     if user.is_empty() {
         return Ok(Submitted::Done(0));
     }
+    fs.expect_writable()?;
     let (hold, checks) = lock_for_write(fs, inode, &range);
     if matches!(hold, Hold::Exclusive(_)) {
         (fs.protocol.dio_drain_before)(fs, inode, &checks);

@@ -149,7 +149,7 @@ impl<'a, D: Device> Checkpoint<'a, D> {
         rt::step("checkpoint flush", || {
             Args::new(&[arg("next", self.next.0)])
         });
-        self.log.device.flush()
+        self.log.flush()
     }
 
     /// Moves the tail past all committed transactions.

@@ -25,7 +25,9 @@
 
 use crate::buffer::Buffer;
 use crate::device::{Device, DeviceError, Durability, Ticket};
+use crate::journal::abort::Abort;
 use crate::journal::circular::{LogBlock, LogRange};
+use crate::journal::error::JournalError;
 use crate::journal::format::descriptor::TAGS_MAX;
 use crate::journal::format::revoke_block::RECORDS_MAX;
 use crate::journal::format::{CommitRecord, Tag, descriptor, revoke_block};
@@ -81,6 +83,7 @@ pub struct Commit<'j, D> {
     /// The log that it goes to.
     pub log: &'j Log<D>,
     hooks: &'j dyn CommitHooks,
+    abort: &'j Abort,
     tid: Tid,
     state: TransactionState,
     captured: Vec<Captured>,
@@ -130,6 +133,7 @@ pub(super) fn detach<'j, D: Device>(
         let mut commit = Commit {
             log,
             hooks,
+            abort: &shared.abort,
             tid,
             state: TransactionState::Locked,
             captured: Vec::new(),
@@ -231,24 +235,24 @@ impl<D: Device> Commit<'_, D> {
 /// Writes a detached transaction to the log, up to and with its commit block.
 ///
 /// # Errors
-/// [`DeviceError`]; then the commit block may or may not be durable, and the journal must be
-/// aborted.
+/// [`JournalError::Device`]; then the commit block may or may not be durable, and the journal must
+/// be aborted. [`JournalError::Aborted`]: then it has not been written.
 ///
 /// # Locking
 /// Requires: the commit mutex.
 pub(super) fn write<D: Device>(
     commit: &mut Commit<'_, D>,
     steps: &JournalSteps<D>,
-) -> Result<(), DeviceError> {
+) -> Result<(), JournalError> {
     let outcome = write_steps(commit, steps);
     // Whatever went wrong, nothing that was submitted stays in flight.
-    outcome.and(wait_log(commit))
+    outcome.and(wait_log(commit).map_err(JournalError::from))
 }
 
 fn write_steps<D: Device>(
     commit: &mut Commit<'_, D>,
     steps: &JournalSteps<D>,
-) -> Result<(), DeviceError> {
+) -> Result<(), JournalError> {
     commit.enter(TransactionState::Flush);
     (steps.submit_ordered_data)(commit)?;
     commit.enter(TransactionState::Commit);
@@ -262,7 +266,34 @@ fn write_steps<D: Device>(
     commit.enter(TransactionState::Dflush);
     (steps.preflush)(commit)?;
     commit.enter(TransactionState::Jflush);
-    (steps.write_commit_block)(commit)
+    if (steps.is_aborted)(commit) {
+        let reason = commit.abort.peek().unwrap_or_default();
+        return Err(JournalError::Aborted { reason });
+    }
+    expect_i31(commit);
+    Ok((steps.write_commit_block)(commit)?)
+}
+
+/// Whether the journal has been aborted while the transaction was being written: then no commit
+/// block may follow. Looked at once, right before: an abort after that is an abort after this
+/// commit.
+///
+/// # Source
+/// linux v7.0 fs/jbd2/commit.c `journal_submit_commit_record`.
+pub fn is_aborted<D: Device>(commit: &Commit<'_, D>) -> bool {
+    let reason = commit.abort.reason(commit.log.device.is_faultless());
+    reason.is_some()
+}
+
+/// I31: no commit block is written once the journal is known to be aborted.
+fn expect_i31<D: Device>(commit: &Commit<'_, D>) {
+    if let Some(reason) = commit.abort.peek() {
+        rt::finding(
+            "I31",
+            || "no commit block after the journal has been aborted".into(),
+            || format!("transaction {} commits: {reason}", commit.tid),
+        );
+    }
 }
 
 /// What the log gets of a block: its content when the transaction was closed.
@@ -377,7 +408,7 @@ pub fn wait_log<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError
 /// # Errors
 /// [`DeviceError`].
 pub fn preflush<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
-    commit.log.device.flush()
+    commit.log.flush()
 }
 
 /// Writes the commit block and waits until it is durable.

@@ -7,7 +7,8 @@
 //! and that a credit also pays for a revoke record.
 //!
 //! # Source
-//! linux v7.0 fs/jbd2/transaction.c `start_this_handle`, `jbd2_journal_get_write_access`,
+//! linux v7.0 fs/jbd2/transaction.c `start_this_handle`, `jbd2_journal_extend`,
+//! `jbd2__journal_restart`, `jbd2_journal_get_write_access`,
 //! `jbd2_journal_dirty_metadata`, `jbd2_journal_forget`, `jbd2_journal_stop`;
 //! fs/jbd2/revoke.c `jbd2_journal_revoke`, `jbd2_journal_cancel_revoke`.
 
@@ -19,16 +20,25 @@ use crate::units::{Block, Pblk, Tid};
 use rt::sync::Arc;
 use rt::{Arg, Args};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
+
+/// The journal as a handle needs it, to begin again.
+pub(super) trait Join {
+    /// Joins the running transaction, after making room where there is none.
+    fn join(&self, credits: u32) -> Result<Tid, JournalError>;
+}
 
 /// An open handle.
 ///
 /// A handle that is dropped stops, as if [`Handle::stop`] had been called. When it is dropped by a
 /// panic it stays open instead: its update is incomplete, so its transaction must not commit.
-#[derive(Debug)]
 #[must_use = "a handle that is dropped at once protects nothing"]
 pub struct Handle<'j> {
     shared: &'j Shared,
+    journal: &'j dyn Join,
+    /// Whether it has a place in the transaction. Not after a restart that failed.
+    is_open: bool,
     tid: Tid,
     /// Blocks that the handle may change or revoke.
     credits: u32,
@@ -38,16 +48,79 @@ pub struct Handle<'j> {
 
 impl<'j> Handle<'j> {
     /// A handle that has been admitted.
-    pub(super) fn new(shared: &'j Shared, tid: Tid, credits: u32) -> Handle<'j> {
+    pub(super) fn new(
+        shared: &'j Shared,
+        journal: &'j dyn Join,
+        tid: Tid,
+        credits: u32,
+    ) -> Handle<'j> {
         rt::step("handle start", || {
             Args::new(&[arg("tid", tid.0), arg("credits", credits)])
         });
         Handle {
             shared,
+            journal,
+            is_open: true,
             tid,
             credits,
             touched: BTreeSet::new(),
         }
+    }
+
+    /// Asks for `more` credits in the same transaction. Says whether it got them: not if the
+    /// transaction or the log has no room for them. Never waits: who has a handle open may not
+    /// wait for a commit.
+    ///
+    /// Departs from jbd2 in that also a transaction that a commit has closed to newcomers is
+    /// extended: the commit counts only when all handles have stopped.
+    ///
+    /// # Source
+    /// linux v7.0 fs/jbd2/transaction.c `jbd2_journal_extend`.
+    pub fn extend(&mut self, more: u32) -> bool {
+        let is_extended = self.shared.with(|running| running.extend(more));
+        if is_extended {
+            rt::step("handle extend", || {
+                Args::new(&[arg("tid", self.tid.0), arg("credits", more)])
+            });
+            self.credits += more;
+        }
+        is_extended
+    }
+
+    /// Ends the update and begins another one with `credits`, in whatever transaction is running
+    /// then. What has been changed so far must be right on its own.
+    ///
+    /// # Locking
+    /// Requires: that the caller holds nothing that somebody with a handle open waits for.
+    /// Drops and retakes: the place in the transaction, as
+    /// [`Journal::start`](crate::journal::Journal::start).
+    ///
+    /// # Crash
+    /// The two updates may be in different transactions, so that a crash leaves the first alone.
+    ///
+    /// # Errors
+    /// As [`Journal::start`](crate::journal::Journal::start); then the handle has stopped.
+    ///
+    /// # Source
+    /// linux v7.0 fs/jbd2/transaction.c `jbd2__journal_restart`.
+    pub fn restart(&mut self, credits: u32) -> Result<(), JournalError> {
+        self.leave();
+        self.touched.clear();
+        self.credits = 0;
+        self.tid = self.journal.join(credits)?;
+        self.credits = credits;
+        self.is_open = true;
+        rt::step("handle restart", || {
+            Args::new(&[arg("tid", self.tid.0), arg("credits", credits)])
+        });
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        rt::step("handle stop", || Args::new(&[arg("tid", self.tid.0)]));
+        self.is_open = false;
+        self.shared.with(|running| running.dismiss(self.credits));
+        self.shared.barrier.exit();
     }
 
     /// The transaction that the update belongs to. It is durable once
@@ -203,12 +276,20 @@ impl<'j> Handle<'j> {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
+        if !std::thread::panicking() && self.is_open {
+            self.leave();
         }
-        rt::step("handle stop", || Args::new(&[arg("tid", self.tid.0)]));
-        self.shared.with(|running| running.dismiss(self.credits));
-        self.shared.barrier.exit();
+    }
+}
+
+impl fmt::Debug for Handle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("tid", &self.tid)
+            .field("is_open", &self.is_open)
+            .field("credits", &self.credits)
+            .field("touched", &self.touched)
+            .finish_non_exhaustive()
     }
 }
 

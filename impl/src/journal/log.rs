@@ -4,6 +4,7 @@ use crate::device::{Device, DeviceError, Durability, Ticket};
 use crate::disk::checksum::JournalSeed;
 use crate::journal::circular::{Circular, LogBlock};
 use crate::journal::location::JournalLocation;
+use crate::lock::{Key, Mutex, class};
 use crate::units::Block;
 use rt::sync::Arc;
 
@@ -20,9 +21,57 @@ pub struct Log<D> {
     pub uuid: [u8; 16],
     /// The seed of its checksums.
     pub seed: JournalSeed,
+    /// What is known of the device's cache.
+    pub cache: DeviceCache,
+}
+
+/// Whether what has been written can still be made durable.
+#[derive(Debug)]
+pub struct DeviceCache {
+    /// Why not, once a flush has failed.
+    lost: Mutex<Option<DeviceError>>,
+}
+
+impl DeviceCache {
+    /// Nothing has been lost.
+    pub fn new() -> DeviceCache {
+        DeviceCache {
+            lost: Mutex::new(&class::DEVICE_CACHE, Key::Only, None),
+        }
+    }
+}
+
+impl Default for DeviceCache {
+    fn default() -> DeviceCache {
+        DeviceCache::new()
+    }
 }
 
 impl<D: Device> Log<D> {
+    /// Flushes the device. After one that failed, every flush fails.
+    ///
+    /// # Locking
+    /// Takes, where the device may fail: the lock of its cache.
+    ///
+    /// # Errors
+    /// [`DeviceError`], of the first flush that failed.
+    ///
+    /// # Source
+    /// None: the kernel flushes again, and takes that for success (fs/ext4/fsync.c
+    /// `ext4_sync_file`).
+    pub(super) fn flush(&self) -> Result<(), DeviceError> {
+        if self.device.is_faultless() {
+            return self.device.flush();
+        }
+        let mut lost = self.cache.lost.lock();
+        if let Some(error) = &*lost {
+            return Err(error.clone());
+        }
+        let outcome = self.device.flush();
+        *lost = outcome.clone().err();
+        outcome
+    }
+
     /// Starts a write of a log block.
     ///
     /// # Errors

@@ -33,6 +33,8 @@ pub mod tail;
 
 pub mod error;
 
+pub mod abort;
+
 pub mod transaction;
 
 pub mod handle;
@@ -58,7 +60,7 @@ pub use error::JournalError;
 pub use handle::Handle;
 pub use jinode::{JournalInode, Ordered};
 pub use location::JournalLocation;
-pub use recovery::{Recovered, RecoveryError, recover};
+pub use recovery::{Recovered, RecoveryError, clear_recorded_error, recorded_error, recover};
 pub use steps::JournalSteps;
 
 use crate::device::Device;
@@ -67,7 +69,8 @@ use crate::units::{BLOCK_SIZE, Tid};
 use checkpoint::{Checkpoint, CheckpointList};
 use circular::Circular;
 use commit::Commit;
-use log::Log;
+use handle::Join;
+use log::{DeviceCache, Log};
 use log_space::LogSpace;
 use published::CommittedTid;
 use rt::Args;
@@ -109,8 +112,9 @@ struct Committer {
     checkpoint: CheckpointList,
     /// The transaction that will commit next.
     next: Tid,
-    /// Why the journal was aborted, if it was. Sticky.
-    aborted: Option<String>,
+    /// Whether the journal's superblock says that the journal has been aborted, or can not be made
+    /// to.
+    is_errno_recorded: bool,
 }
 
 impl<D: Device> Journal<D> {
@@ -158,13 +162,14 @@ impl<D: Device> Journal<D> {
             circular,
             uuid: superblock.uuid,
             seed: superblock.seed(),
+            cache: DeviceCache::new(),
         };
         let next = superblock.sequence;
         let committer = Committer {
             tail: LogTail::new(superblock, image),
             checkpoint: CheckpointList::default(),
             next,
-            aborted: None,
+            is_errno_recorded: false,
         };
         Ok(Journal {
             log,
@@ -187,16 +192,8 @@ impl<D: Device> Journal<D> {
     /// Takes: a place in the running transaction, until the handle stops. Waits while a commit
     /// detaches the transaction. Where the log is short of room: takes and drops the commit mutex.
     pub fn start(&self, credits: u32) -> Result<Handle<'_>, JournalError> {
-        loop {
-            self.shared.barrier.enter();
-            match self.shared.with(|running| running.admit(credits)) {
-                Ok(tid) => return Ok(Handle::new(&self.shared, tid, credits)),
-                Err(refusal) => {
-                    self.shared.barrier.exit();
-                    self.make_room(refusal)?;
-                }
-            }
-        }
+        let tid = self.join(credits)?;
+        Ok(Handle::new(&self.shared, self, tid, credits))
     }
 
     /// The last transaction known to be committed.
@@ -281,6 +278,40 @@ impl<D: Device> Journal<D> {
         self.abort_locked(&mut self.committer.lock(), reason.into());
     }
 
+    /// As [`Journal::abort`], for those whom a commit may be waiting for. A commit under way writes
+    /// its commit block only if it has looked at the flag before. That the journal was aborted is
+    /// recorded by who next commits, or wants to.
+    ///
+    /// # Locking
+    /// Takes nothing and waits for nothing.
+    pub fn mark_aborted(&self, reason: impl Into<String>) {
+        self.shared.abort.set(reason.into());
+    }
+
+    /// Why the journal was aborted, if it was.
+    pub fn aborted(&self) -> Option<String> {
+        self.shared.abort.reason(self.log.device.is_faultless())
+    }
+
+    /// Why the journal was aborted, if it was, for invariants: not an operation.
+    pub fn peek_aborted(&self) -> Option<String> {
+        self.shared.abort.peek()
+    }
+
+    /// Flushes the device. Once that has failed, it is not known what of all that had been written
+    /// by then is on the medium, and no flush will tell; so every later one fails too, a commit's
+    /// included.
+    ///
+    /// # Locking
+    /// Takes, where the device may fail: the lock of its cache, so that no flush that began after
+    /// one that failed passes for good.
+    ///
+    /// # Errors
+    /// [`JournalError::Device`].
+    pub fn flush_device(&self) -> Result<(), JournalError> {
+        Ok(self.log.flush()?)
+    }
+
     /// How many handles are open. Exact only where none can start or stop.
     pub fn updates(&self) -> u32 {
         self.shared.peek(|running| running.transaction.updates)
@@ -309,7 +340,7 @@ impl<D: Device> Journal<D> {
     }
 
     fn commit_locked(&self, committer: &mut Committer) -> Result<Option<Tid>, JournalError> {
-        committer.refuse_if_aborted()?;
+        self.refuse_if_aborted(committer)?;
         let detached = commit::detach(&self.shared, &self.log, &*self.hooks);
         let Some(mut commit) = detached else {
             return Ok(None);
@@ -321,7 +352,7 @@ impl<D: Device> Journal<D> {
                 committer,
                 format!("transaction {tid} did not commit: {error}"),
             );
-            return Err(error.into());
+            return Err(error);
         }
         commit.enter(TransactionState::Callback);
         committer.checkpoint.add(&commit);
@@ -337,7 +368,7 @@ impl<D: Device> Journal<D> {
         &self,
         commit: &mut Commit<'_, D>,
         committer: &mut Committer,
-    ) -> Result<(), crate::device::DeviceError> {
+    ) -> Result<(), JournalError> {
         if committer.tail.is_empty() {
             committer
                 .tail
@@ -347,7 +378,7 @@ impl<D: Device> Journal<D> {
     }
 
     fn checkpoint_locked(&self, committer: &mut Committer) -> Result<(), JournalError> {
-        committer.refuse_if_aborted()?;
+        self.refuse_if_aborted(committer)?;
         if committer.tail.is_empty() {
             return Ok(());
         }
@@ -373,22 +404,49 @@ impl<D: Device> Journal<D> {
 
     /// Aborts. The barrier is closed so that handles start before the abort or learn of it.
     fn abort_locked(&self, committer: &mut Committer, reason: String) {
-        if committer.aborted.is_some() {
-            return;
+        if self.aborted().is_none() {
+            self.shared.barrier.close();
+            self.shared.abort.set(reason);
+            self.shared.barrier.open();
         }
-        rt::step("journal abort", Args::default);
-        committer.aborted = Some(reason.clone());
-        self.shared.barrier.close();
-        self.shared.with(|running| running.aborted = Some(reason));
-        self.shared.barrier.open();
+        self.record_errno(committer);
+    }
+
+    /// Lets the journal's superblock say that the journal has been aborted, for the next mount. If
+    /// that fails too, so be it: nothing relies on it.
+    fn record_errno(&self, committer: &mut Committer) {
+        if !committer.is_errno_recorded {
+            committer.is_errno_recorded = true;
+            let _ = committer.tail.record_errno(&self.log, abort::EIO);
+        }
+    }
+
+    fn refuse_if_aborted(&self, committer: &mut Committer) -> Result<(), JournalError> {
+        match self.aborted() {
+            Some(reason) => {
+                self.record_errno(committer);
+                Err(JournalError::Aborted { reason })
+            }
+            None => Ok(()),
+        }
     }
 }
 
-impl Committer {
-    fn refuse_if_aborted(&self) -> Result<(), JournalError> {
-        match self.aborted.clone() {
-            Some(reason) => Err(JournalError::Aborted { reason }),
-            None => Ok(()),
+impl<D: Device> Join for Journal<D> {
+    fn join(&self, credits: u32) -> Result<Tid, JournalError> {
+        loop {
+            self.shared.barrier.enter();
+            if let Some(reason) = self.aborted() {
+                self.shared.barrier.exit();
+                return Err(JournalError::Aborted { reason });
+            }
+            match self.shared.with(|running| running.admit(credits)) {
+                Ok(tid) => return Ok(tid),
+                Err(refusal) => {
+                    self.shared.barrier.exit();
+                    self.make_room(refusal)?;
+                }
+            }
         }
     }
 }

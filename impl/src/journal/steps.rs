@@ -33,6 +33,9 @@ pub struct JournalSteps<D: Device> {
     /// Makes log blocks and ordered data durable, before the commit block is.
     pub preflush: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
+    /// Whether the journal has been aborted, so that no commit block may be written.
+    pub is_aborted: fn(&Commit<'_, D>) -> bool,
+
     /// Writes the commit block and waits until it is durable.
     pub write_commit_block: fn(&mut Commit<'_, D>) -> Result<(), DeviceError>,
 
@@ -60,6 +63,7 @@ impl<D: Device> JournalSteps<D> {
             wait_ordered_data: commit::wait_ordered_data,
             wait_log: commit::wait_log,
             preflush: commit::preflush,
+            is_aborted: commit::is_aborted,
             write_commit_block: commit::write_commit_block,
             release_freed: commit::release_freed,
             advance_tail: checkpoint::advance_tail,

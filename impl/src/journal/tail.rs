@@ -55,6 +55,15 @@ impl LogTail {
         self.write(log, tid, 0)
     }
 
+    /// Notes that the journal has been aborted with error `errno`. The tail stays.
+    ///
+    /// # Errors
+    /// [`DeviceError`]; then it is not known whether it is noted.
+    pub fn record_errno<D: Device>(&mut self, log: &Log<D>, errno: i32) -> Result<(), DeviceError> {
+        self.superblock.errno = errno;
+        self.write(log, self.superblock.sequence, self.superblock.start)
+    }
+
     fn write<D: Device>(
         &mut self,
         log: &Log<D>,

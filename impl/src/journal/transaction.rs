@@ -5,6 +5,7 @@
 //! `jbd2_get_transaction`, `add_transaction_credits`.
 
 use crate::buffer::Buffer;
+use crate::journal::abort::Abort;
 use crate::journal::error::JournalError;
 use crate::journal::jinode::JournalInode;
 use crate::journal::log_space::{self, LogSpace};
@@ -113,12 +114,14 @@ impl Transaction {
 pub struct Shared {
     /// Handles are inside; a commit closes it while it detaches the running transaction.
     pub(super) barrier: Gate,
+    /// Whether the journal has stopped.
+    pub(super) abort: Abort,
     /// The running transaction and the room it has.
     ///
     /// Sections by handles of one transaction commute with one another: they add to sets and sums,
     /// and read nothing but the transaction's number, which is fixed. Commit replaces the
-    /// transaction while the barrier is closed and drained, and abort sets its reason while it is
-    /// closed, so the barrier orders both against the handles.
+    /// transaction while the barrier is closed and drained, so the barrier orders that against the
+    /// handles.
     ///
     /// The one exception is a handle that is refused for want of room, because that depends on who
     /// came first. With a log of usual size that takes hundreds of credits in one transaction, and
@@ -134,8 +137,6 @@ pub struct Shared {
 pub(super) struct Running {
     pub(super) transaction: Transaction,
     pub(super) space: LogSpace,
-    /// Why the journal was aborted, if it was.
-    pub(super) aborted: Option<String>,
 }
 
 /// Why a handle can not join the running transaction.
@@ -154,11 +155,11 @@ impl Shared {
     pub(super) fn new(tid: Tid, space: LogSpace, is_capped: bool) -> Shared {
         Shared {
             barrier: Gate::new(&class::TRANSACTION, Key::Only),
+            abort: Abort::new(),
             room: is_capped.then(|| Object::new(&ROOM, Key::Only)),
             running: LeafMutex::new(Running {
                 transaction: Transaction::new(tid),
                 space,
-                aborted: None,
             }),
         }
     }
@@ -180,10 +181,6 @@ impl Shared {
 impl Running {
     /// Lets a handle join, and returns the transaction's number.
     pub(super) fn admit(&mut self, credits: u32) -> Result<Tid, Refusal> {
-        if let Some(reason) = &self.aborted {
-            let reason = reason.clone();
-            return Err(Refusal::Failed(JournalError::Aborted { reason }));
-        }
         let max = self.space.transaction_credits_max();
         if credits > max {
             return Err(Refusal::Failed(JournalError::TooLarge { credits, max }));
@@ -199,6 +196,17 @@ impl Running {
         transaction.updates += 1;
         transaction.outstanding_credits += credits;
         Ok(transaction.tid)
+    }
+
+    /// Gives a handle more credits, if transaction and log have room for them.
+    pub(super) fn extend(&mut self, more: u32) -> bool {
+        let needed = self.transaction.log_blocks_max(more);
+        let max = log_space::blocks_needed(self.space.transaction_credits_max(), 0);
+        let has_room = needed <= max.min(self.space.free_blocks());
+        if has_room {
+            self.transaction.outstanding_credits += more;
+        }
+        has_room
     }
 
     /// Takes a handle's leave.

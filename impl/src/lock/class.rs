@@ -14,9 +14,9 @@ pub static I_RWSEM: Class = Class::unranked("i_rwsem");
 /// Page-cache population against removal, per inode.
 pub static INVALIDATE_LOCK: Class = Class::unranked("invalidate_lock");
 /// A folio's flags and its association with the file.
-pub static FOLIO_LOCK: Class = Class::unranked("folio lock");
+pub static FOLIO_LOCK: Class = Class::unranked("folio lock").part_of("folio");
 /// A folio's writeback flag, waited for by truncate and by writers.
-pub static FOLIO_WRITEBACK: Class = Class::unranked("folio writeback");
+pub static FOLIO_WRITEBACK: Class = Class::unranked("folio writeback").part_of("folio");
 /// The folios of a file, looked up without a lock.
 pub static PAGE_CACHE: Class = Class::unranked("page cache");
 /// Starting a handle; closed while a commit gathers its transaction.
@@ -53,3 +53,9 @@ pub static DIRECT_IN_FLIGHT: Class = Class::unranked("direct I/O in flight");
 pub static DIRECT_DONE: Class = Class::unranked("direct I/O done");
 /// The directory's contents.
 pub static DIRECTORY: Class = Class::unranked("directory lock");
+/// What writeback of a file has failed with, per inode.
+pub static MAPPING_ERRORS: Class = Class::unranked("writeback errors");
+/// Why the journal was aborted.
+pub static ABORT: Class = Class::unranked("journal abort");
+/// Flushing a device that may fail to.
+pub static DEVICE_CACHE: Class = Class::unranked("device cache");

@@ -44,6 +44,11 @@ impl<T> SpinLock<T> {
         )
     }
 
+    /// Writes where other means order it: not an operation.
+    pub(crate) fn peek_mut<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+        self.value.with(section)
+    }
+
     /// Reads for an invariant: not an operation.
     pub fn peek<R>(&self, section: impl FnOnce(&T) -> R) -> R {
         self.value.with(|value| section(value))

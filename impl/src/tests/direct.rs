@@ -112,10 +112,10 @@ fn a_failed_extending_write_leaves_no_blocks_and_no_orphan() {
     buffered_write(&f.fs, &f.inode, 0, &pattern(1, 1_500)).unwrap();
     f.fs.sync().unwrap();
     let free = f.fs.space().peek_counters();
-    f.device.set_failing(true);
+    f.set_failing(true);
     let outcome = direct_write(&f.fs, &f.inode, 2 * BLOCK, &pattern(2, 4_096));
     assert!(matches!(outcome, Err(FsError::Device(_))), "{outcome:?}");
-    f.device.set_failing(false);
+    f.set_failing(false);
     assert_eq!(f.inode.dio_count.peek(), 0);
     assert_eq!(f.fs.orphans().members(), []);
     assert_eq!(f.fs.space().peek_counters(), free);

@@ -2,21 +2,24 @@
 //! that hold while nothing is under way.
 
 mod direct;
+mod io_errors;
 mod mapped;
 mod ordered;
+mod restart;
 mod short_copy;
 
 use crate::design::Design;
+use crate::device::faults::{Fault, Faults};
 use crate::device::memory::{Image, MemoryDevice};
-use crate::device::{Device, DeviceError, Durability, Ticket};
+use crate::device::recording::RecordingDevice;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::quiescent;
 use crate::mkfs::{MkfsOptions, mkfs};
 use crate::mount::MountOptions;
-use crate::units::{BLOCK_SIZE, Block, Lblk, Pblk};
+use crate::units::{BLOCK_SIZE, Lblk, Pblk};
 use crate::{directory, fsync, read};
-use rt::sync::{Arc, LeafMutex};
+use rt::sync::Arc;
 use std::ops::Range;
 
 /// Bytes in a block.
@@ -26,58 +29,10 @@ const ALL: Range<Lblk> = Lblk(0)..Lblk(u32::MAX);
 /// The name of the file.
 const NAME: &[u8] = b"file";
 
-/// A device in memory whose writes can be made to fail.
-struct FaultyDevice {
-    memory: MemoryDevice,
-    // The tests have one thread.
-    is_failing: LeafMutex<bool>,
-}
-
-/// The ticket of a write that fails.
-const FAILS: u64 = 1;
-
-impl FaultyDevice {
-    fn set_failing(&self, to: bool) {
-        self.is_failing.with(|is_failing| *is_failing = to);
-    }
-}
-
-impl Device for FaultyDevice {
-    fn blocks(&self) -> u64 {
-        self.memory.blocks()
-    }
-
-    fn read(&self, block: Pblk, into: &mut Block) -> Result<(), DeviceError> {
-        self.memory.read(block, into)
-    }
-
-    fn submit(&self, at: Pblk, data: &Block, how: Durability) -> Result<Ticket, DeviceError> {
-        if self.is_failing.with(|is_failing| *is_failing) {
-            return Ok(Ticket(FAILS));
-        }
-        self.memory.submit(at, data, how)
-    }
-
-    fn complete(&self, ticket: Ticket) -> Result<(), DeviceError> {
-        match ticket.0 {
-            FAILS => Err(DeviceError::Io {
-                operation: "write",
-                block: Pblk(0),
-                reason: "the test wants it to".into(),
-            }),
-            _ => self.memory.complete(ticket),
-        }
-    }
-
-    fn flush(&self) -> Result<(), DeviceError> {
-        self.memory.flush()
-    }
-}
-
 /// A mounted file system with one empty file. Free blocks hold what an earlier owner left.
 struct Fixture {
-    device: Arc<FaultyDevice>,
-    fs: Filesystem<FaultyDevice>,
+    device: Arc<RecordingDevice>,
+    fs: Filesystem<RecordingDevice>,
     inode: Arc<Inode>,
 }
 
@@ -102,27 +57,31 @@ impl Fixture {
     }
 
     fn in_design(design: Design, blocks_per_folio: u32) -> Fixture {
-        let device = Arc::new(FaultyDevice {
-            memory: MemoryDevice::with_base(formatted()),
-            is_failing: LeafMutex::new(false),
-        });
-        let mount = MountOptions {
+        Fixture::mounted(MountOptions {
             design,
             blocks_per_folio,
             ..MountOptions::default()
-        };
+        })
+    }
+
+    fn mounted(mount: MountOptions) -> Fixture {
+        let device = Arc::new(RecordingDevice::with_base(formatted()));
         let (fs, _) = Filesystem::mount(device.clone(), mount).expect("a new image mounts");
         let inode = directory::create(&fs, NAME).expect("there is room");
         Fixture { device, fs, inode }
     }
 
+    /// Lets writes of every block fail, or no more.
+    fn set_failing(&self, to: bool) {
+        self.device.set_faults(Faults {
+            writes: if to { Fault::Always } else { Fault::Never },
+            ..Faults::default()
+        });
+    }
+
     /// Drops everything in memory, without unmounting or writing anything, and mounts again.
     fn crash(self) -> Fixture {
-        let memory = MemoryDevice::with_base(Arc::new(self.device.memory.snapshot()));
-        let device = Arc::new(FaultyDevice {
-            memory,
-            is_failing: LeafMutex::new(false),
-        });
+        let device = Arc::new(RecordingDevice::with_base(Arc::new(self.device.snapshot())));
         let (fs, _) = Filesystem::mount(device.clone(), MountOptions::default()).expect("mounts");
         let inode = directory::lookup(&fs, NAME).expect("the file has been committed");
         Fixture { device, fs, inode }
@@ -140,9 +99,7 @@ impl Fixture {
         fsync::fsync(&self.fs, &self.inode).expect("memory does not fail");
         assert_eq!(quiescent::violations(&self.fs).expect("readable"), []);
         let (again, report) = Filesystem::mount(
-            Arc::new(MemoryDevice::with_base(Arc::new(
-                self.device.memory.snapshot(),
-            ))),
+            Arc::new(MemoryDevice::with_base(Arc::new(self.device.snapshot()))),
             MountOptions::default(),
         )
         .expect("mounts");

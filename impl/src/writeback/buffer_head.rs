@@ -19,13 +19,12 @@
 //! `ext4_normal_submit_inode_data_buffers`; fs/ext4/page-io.c `ext4_bio_write_folio`. It is the
 //! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a
 //! crash may show zeroes below a size that has committed. Departures: the first pass goes on past
-//! folios that need blocks; what can not be allocated stays dirty, where the kernel gives the data
-//! up; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
+//! folios that need blocks; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
 //! first, and relies on comparing with `i_size`. But between the two a truncate may take the blocks
 //! away and a write make new ones delayed, so that the size reaches over blocks that are not there,
 //! and a crash shows zeroes (I23). The explorer found that here.
 
-use super::{Gather, create_blocks, dirty_range};
+use super::{Gather, create_blocks, dirty_range, is_lasting};
 use crate::allocate::{self, Kind};
 use crate::cache::{Folio, FolioGuard};
 use crate::design::{self, Design};
@@ -70,15 +69,47 @@ pub fn writepages<D: Device>(
     wait: bool,
 ) -> Result<(), FsError> {
     design::expect(inode, Design::Bh)?;
+    fs.expect_writable()?;
     if write_mapped(fs, inode, range.clone(), wait, Unmapped::LeaveFolio) {
         return Ok(());
     }
     let mut rest = range;
     while rest.start < rest.end {
         // Nothing is held between the rounds, so a commit may be waited for.
-        rest.start = allocate::retry_after_commit(fs, || round(fs, inode, rest.clone(), wait))?;
+        match allocate::retry_after_commit(fs, || round(fs, inode, rest.clone(), wait)) {
+            Ok(next) => rest.start = next,
+            Err(error) => {
+                if is_lasting(&error) {
+                    give_up(fs, inode, rest, &error);
+                }
+                return Err(error);
+            }
+        }
     }
     Ok(())
+}
+
+/// After a round that has failed for good: gives up the dirty blocks in the range that have none on
+/// the device, and lets those be told who sync the file.
+///
+/// # Locking
+/// Takes: one folio lock at a time, and under it `i_data_sem`.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `mpage_release_unused_pages`. It drops the folios of one extent, with
+/// what is mapped of them; and it leaves telling to who called for writeback.
+fn give_up<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, range: Range<Lblk>, error: &FsError) {
+    for folio in inode.cache.lookup(range) {
+        let mut guard = folio.lock();
+        if !guard.is_attached() {
+            continue;
+        }
+        // Blocks that are being written are not among them: they have been mapped.
+        for run in needed(inode, &guard) {
+            (fs.protocol.discard_folio)(fs, inode, &mut guard, run);
+        }
+    }
+    (fs.protocol.end_io_failed)(fs, inode, error.clone());
 }
 
 /// Starts to write what a commit has to write of an inode: the dirty blocks in a range of bytes

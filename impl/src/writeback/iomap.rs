@@ -9,7 +9,7 @@
 //! The ext4-on-iomap series v4 09/23 `ext4_iomap_writepages`, `ext4_iomap_map_writeback_range`,
 //! `ext4_iomap_map_one_extent`; linux v7.0 fs/iomap/buffered-io.c `iomap_writepages`.
 
-use super::{Gather, dirty_range, map_create_blocks};
+use super::{Gather, dirty_range, is_lasting, map_create_blocks};
 use crate::cache::{Folio, FolioGuard};
 use crate::design::{self, Design};
 use crate::device::Device;
@@ -52,6 +52,7 @@ pub fn writepages<D: Device>(
     wait: bool,
 ) -> Result<(), FsError> {
     design::expect(inode, Design::Im)?;
+    fs.expect_writable()?;
     let mut pass = Pass {
         fs,
         inode,
@@ -62,8 +63,12 @@ pub fn writepages<D: Device>(
     // One folio at a time: a folio that replaces one dropped meanwhile is not passed over.
     let mut rest = range;
     while let Some(folio) = inode.cache.next(rest.clone()) {
-        outcome = pass.write_folio(&folio, wait);
-        if outcome.is_err() {
+        let written = pass.write_folio(&folio, wait);
+        // Who waits wants everything written that can be.
+        let goes_on = wait && written.as_ref().err().is_some_and(is_lasting);
+        let is_done = written.is_err() && !goes_on;
+        outcome = outcome.and(written);
+        if is_done {
             break;
         }
         rest.start = folio.range().end;
@@ -100,13 +105,24 @@ impl<D: Device> Pass<'_, D> {
             }
             // Writeback is asked to go on as far as dirty data may reach.
             outcome = self.write_block(folio, &guard, lblk, inside, size);
-            if outcome.is_err() {
-                dirty[i..].iter().for_each(|&lblk| guard.redirty(lblk));
+            if let Err(error) = &outcome {
+                self.give_back(&mut guard, &dirty[i..], error);
                 break;
             }
         }
         folio.end_batch();
         outcome
+    }
+
+    /// After an error: the dirty blocks that have not been written stay dirty, or, where they never
+    /// could be written, are given up to the end of the folio.
+    fn give_back(&self, guard: &mut FolioGuard<'_>, rest: &[Lblk], error: &FsError) {
+        let Some(&first) = rest.first().filter(|_| is_lasting(error)) else {
+            return rest.iter().for_each(|&lblk| guard.redirty(lblk));
+        };
+        let end = guard.folio().range().end;
+        (self.fs.protocol.discard_folio)(self.fs, self.inode, guard, first..end);
+        (self.fs.protocol.end_io_failed)(self.fs, self.inode, error.clone());
     }
 
     fn write_block(

@@ -14,6 +14,7 @@ pub use iomap::{map_is_valid, map_one_extent};
 
 use crate::allocate::{self, Kind};
 use crate::cache::{Folio, FolioGuard};
+use crate::delalloc;
 use crate::design::Design;
 use crate::device::{Device, Durability};
 use crate::error::FsError;
@@ -93,6 +94,7 @@ impl<'a, D: Device> Gather<'a, D> {
             data: Vec::new(),
             folios: Vec::new(),
             tickets: Vec::new(),
+            is_bound: true,
             error: None,
         });
         ioend.blocks.end = Lblk(lblk.0 + 1);
@@ -110,6 +112,7 @@ impl<'a, D: Device> Gather<'a, D> {
         let Some(mut ioend) = self.ioend.take() else {
             return;
         };
+        ioend.is_bound = (self.fs.protocol.binds_end_bio)(&ioend);
         trace::step("submit", || {
             args([
                 ("", trace::range(&ioend.blocks)),
@@ -127,6 +130,46 @@ impl<'a, D: Device> Gather<'a, D> {
         ioend.data.clear();
         self.fs.in_flight().push(ioend);
     }
+}
+
+/// Whether an I/O gets the file system's own end: each does. That it only overwrites, or lies inside
+/// the file, says nothing about whether it will fail, and a failure must be seen to.
+pub fn binds_end_bio(_ioend: &Ioend) -> bool {
+    true
+}
+
+/// Whether writing back has failed for good: what stays dirty could not be written the next time
+/// either, and would keep who waits for it waiting.
+fn is_lasting(error: &FsError) -> bool {
+    matches!(error, FsError::NoSpace | FsError::Journal(_))
+}
+
+/// Gives up dirty blocks of a locked folio that can not be mapped, from the first of `blocks` on:
+/// what is reserved for them is released, and what was stored in them is lost. Who syncs the file
+/// is told.
+///
+/// They leave the cache too, so that nobody goes on reading what will never be on disk. The iomap
+/// path leaves them there; the buffer-head path drops whole folios, as here.
+///
+/// # Locking
+/// Requires: the folio lock, which `guard` is, and that nothing of `blocks` is under I/O. Takes:
+/// `i_data_sem`, exclusive.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `mpage_map_and_submit_extent`, `mpage_release_unused_pages`;
+/// fs/xfs/xfs_aops.c `xfs_discard_folio`.
+pub fn discard_folio<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Inode,
+    guard: &mut FolioGuard<'_>,
+    blocks: Range<Lblk>,
+) {
+    let range = guard.folio().range();
+    let blocks = blocks.start.max(range.start)..blocks.end.min(range.end);
+    trace::step("discard folio", || args([("", trace::range(&blocks))]));
+    delalloc::punch_delalloc(fs, inode, blocks.clone());
+    guard.write_protect();
+    guard.invalidate(blocks);
 }
 
 /// Allocates a delayed mapping as unwritten, and claims the reservation of as many delayed blocks

@@ -11,6 +11,7 @@ pub mod img;
 pub mod itf;
 mod label;
 pub mod mermaid;
+mod repeats;
 mod rows;
 mod story;
 pub mod svg;

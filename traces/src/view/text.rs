@@ -5,14 +5,17 @@
 //! that ordered nothing. Where too many tasks act for columns to be legible, each line names its
 //! task instead. A run of one task's steps that differ in their arguments only is one row, with the
 //! first and the last. Where the text would have more than 40 lines, rows that follow each other in
-//! one column share lines. `--all` undoes both.
+//! one column share lines. `--all` undoes both. Rows that only repeat
+//! others, as in a livelock, are counted.
 
 use super::label::{self, clean};
-use super::rows::{Row, Rows, Sort};
+use super::repeats::{self, Repeat};
+use super::rows::{Rows, Sort};
 use super::story::{self, Fate};
 use super::wrap::{share, wrap};
 use super::{Options, ViewError};
 use crate::format::Trace;
+use std::ops::Range;
 
 /// Between two columns.
 const SEPARATOR: &str = " | ";
@@ -212,15 +215,35 @@ impl<'a> Table<'a> {
         if let Some(widths) = &self.widths {
             self.print_header(widths, page);
         }
-        let rows: Vec<(usize, &Row)> = self.rows.rows.iter().enumerate().collect();
-        let shares_lines = |one: &(usize, &Row), next: &(usize, &Row)| {
-            let is_cut = self.rows.cut == Some(next.0);
-            densely && one.1.column == next.1.column && one.1.sort == next.1.sort && !is_cut
-        };
-        for run in rows.chunk_by(shares_lines) {
-            if self.rows.cut == Some(run[0].0) {
+        let rows = &self.rows.rows;
+        // Nothing repeats across a power cut.
+        let side = |row: usize| self.rows.cut.is_some_and(|cut| row >= cut);
+        let shows = |row: usize| (rows[row].column, &rows[row].label, side(row));
+        let mut repeats = repeats::find(rows.len(), |a, b| shows(a) == shows(b)).into_iter();
+        let mut repeat = repeats.next();
+        let mut index = 0;
+        while index < rows.len() {
+            if self.rows.cut == Some(index) {
                 self.print_cut(page);
             }
+            let hidden_from = repeat.map(|repeat| repeat.hidden_from());
+            if let Some(hidden) = repeat.filter(|_| hidden_from == Some(index)) {
+                page.line(Style::Faint, self.repeated(&hidden));
+                index = hidden.end();
+                repeat = repeats.next();
+                continue;
+            }
+            let shares_line = |next: &usize| {
+                let (row, next_row) = (&rows[index], &rows[*next]);
+                let is_apart = self.rows.cut == Some(*next) || hidden_from == Some(*next);
+                row.column == next_row.column && row.sort == next_row.sort && !is_apart
+            };
+            let more = match densely {
+                true => (index + 1..rows.len()).take_while(shares_line).count(),
+                false => 0,
+            };
+            let run = index..index + 1 + more;
+            index = run.end;
             match &self.widths {
                 Some(widths) => self.print_run(run, widths, page),
                 None => self.print_named(run, page),
@@ -229,6 +252,22 @@ impl<'a> Table<'a> {
         if self.rows.cut == Some(self.rows.rows.len()) {
             self.print_cut(page);
         }
+    }
+
+    /// What stands for rows that repeat others.
+    fn repeated(&self, repeat: &Repeat) -> String {
+        let digits = self.rows.digits();
+        let (first, last) = (repeat.start + 1, repeat.hidden_from());
+        let rows = match repeat.period {
+            1 => format!("{first} comes"),
+            _ => format!("{first} to {last} come"),
+        };
+        let times = repeat.times - 1;
+        format!(
+            "{:>digits$} {rows} {times} times more, up to {}",
+            "…",
+            repeat.end()
+        )
     }
 
     fn print_cut(&self, page: &mut Page) {
@@ -248,18 +287,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_run(&self, run: &[(usize, &Row)], widths: &[usize], page: &mut Page) {
-        let row = run[0].1;
+    fn print_run(&self, run: Range<usize>, widths: &[usize], page: &mut Page) {
+        let row = &self.rows.rows[run.start];
         let style = row_style(row.sort);
-        let texts: Vec<String> = run
-            .iter()
-            .map(|(at, row)| self.numbered(*at, row))
-            .collect();
-        for text in wrap(
-            &texts.join("; "),
-            widths[row.column],
-            self.rows.digits() + 1,
-        ) {
+        let texts: Vec<String> = run.map(|index| self.numbered(index)).collect();
+        let indent = self.rows.digits() + 1;
+        for text in wrap(&texts.join("; "), widths[row.column], indent) {
             let cell = |column: usize| {
                 if column == row.column {
                     text.as_str()
@@ -271,23 +304,22 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_named(&self, run: &[(usize, &Row)], page: &mut Page) {
+    fn print_named(&self, run: Range<usize>, page: &mut Page) {
         let digits = self.rows.digits();
-        let (first, row) = run[0];
+        let row = &self.rows.rows[run.start];
         let name = &self.names[row.column];
-        let mut text = format!("{:digits$} {name}: {}", first + 1, self.rows.label_of(row));
-        for (at, row) in &run[1..] {
-            text.push_str("; ");
-            text.push_str(&self.numbered(*at, row));
-        }
-        for text in wrap(&text, page.width, digits + 1) {
+        let label = self.rows.label_of(row);
+        let mut texts = vec![format!("{:digits$} {name}: {label}", run.start + 1)];
+        texts.extend(run.skip(1).map(|index| self.numbered(index)));
+        for text in wrap(&texts.join("; "), page.width, digits + 1) {
             page.line(row_style(row.sort), text);
         }
     }
 
-    fn numbered(&self, index: usize, row: &Row) -> String {
+    fn numbered(&self, index: usize) -> String {
         let digits = self.rows.digits();
-        format!("{:digits$} {}", index + 1, self.rows.label_of(row))
+        let label = self.rows.label_of(&self.rows.rows[index]);
+        format!("{:digits$} {label}", index + 1)
     }
 }
 

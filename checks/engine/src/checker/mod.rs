@@ -5,6 +5,8 @@
 //! of locks, and with [`Checker::crash`] cuts the power in every execution. What it finds becomes a
 //! trace file.
 //!
+//! A check that takes longer than two seconds says on a terminal how far it has come.
+//!
 //! # Replay
 //! A failing check names a command of the form `CUTPOINT_REPLAY=path cargo test name`. With the
 //! variable set, the check of that name runs the recorded schedule alone, by what its events are,
@@ -13,6 +15,7 @@
 mod disk_checker;
 mod history;
 mod place;
+mod progress;
 mod report;
 mod session;
 mod smaller;

@@ -1,6 +1,7 @@
 //! One run of a check: an exploration or a replay, and what is made of its executions.
 
 use super::place;
+use super::progress::Progress;
 use super::{Checker, Report};
 use crate::crash::candidates::SECTOR_SIZE;
 use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
@@ -44,6 +45,7 @@ pub(super) struct Session<'a> {
     pub(super) cuts: Option<Cuts<'a>>,
     pub(super) locks: LockGraph,
     pub(super) crash: CrashStats,
+    pub(super) progress: Progress,
     broken: Option<String>,
     violation: Option<(Found, Box<CrashViolation>)>,
     cycle: Option<Found>,
@@ -56,6 +58,7 @@ impl<'a> Session<'a> {
             cuts,
             locks: LockGraph::with_fair(checker.fair_locks.iter().copied()),
             crash: CrashStats::default(),
+            progress: Progress::new(),
             broken: None,
             violation: None,
             cycle: None,
@@ -101,7 +104,10 @@ impl<'a> Session<'a> {
             move || scenario()
         };
         let bound = self.checker.preemptions;
-        let observe = &mut |execution: &Execution<'_>| self.observe(execution);
+        let observe = &mut |execution: &Execution<'_>| {
+            self.tell(execution);
+            self.observe(execution)
+        };
         let explored = match bound {
             None => dpor::explore(&options, body, observe),
             Some(most) => {
@@ -136,6 +142,21 @@ impl<'a> Session<'a> {
         let mut report = self.report(verdict, Some(&explored), trace);
         report.trace_file = Some(PathBuf::from(path));
         report
+    }
+
+    /// Says how far the exploration has come.
+    fn tell(&mut self, execution: &Execution<'_>) {
+        let (checker, crash) = (self.checker, &self.crash);
+        self.progress.tick(|| {
+            let recoveries = match crash.recoveries_run {
+                0 => String::new(),
+                recoveries => format!(", {recoveries} recoveries"),
+            };
+            format!(
+                "{}: {} executions{recoveries}",
+                checker.name, execution.number
+            )
+        });
     }
 
     /// Looks at one execution.

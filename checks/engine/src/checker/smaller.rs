@@ -42,7 +42,18 @@ impl Session<'_> {
     fn search(&mut self, found: &Trace, body: &Body, path: &Path) -> Option<Box<Trace>> {
         let start = Schedule::of(found);
         let attempts = Some(self.checker.attempts);
-        let smallest = minimise(&start, attempts, &mut |schedule, _| {
+        let mut tried = 0_u64;
+        let smallest = minimise(&start, attempts, &mut |schedule, best| {
+            tried += 1;
+            let (checker, most) = (self.checker, self.checker.attempts);
+            self.progress.tick(|| {
+                let operations = best.map_or(schedule.events.len(), |best| best.operations);
+                let tried = format!("attempt {tried} of at most {most}");
+                format!(
+                    "{}: {operations} operations, smaller? {tried}",
+                    checker.name
+                )
+            });
             let attempt = self.attempt(schedule, found, body, path)?;
             Some(attempt.ran)
         })?;

@@ -8,12 +8,10 @@
 //! can be taken away. Everything is tried in a fixed order, so the result is deterministic.
 
 use super::candidates::{CrashCase, Tear};
-use super::check::{
-    CrashChecker, CrashFailure, CrashFinding, CrashViolation, Observations, Recover, Visit, run,
-    violation,
-};
+use super::check::{CrashChecker, Recover, Visit, run, violation};
 use super::frontier::{Cut, CutMode, Persistence};
 use super::lazy::LazyDisk;
+use super::outcome::{CrashFailure, CrashFinding, CrashViolation, Observations};
 use cutpoint_event::Log;
 use std::collections::BTreeMap;
 use std::sync::Arc;

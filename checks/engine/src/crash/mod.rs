@@ -83,6 +83,7 @@
 //! - [`memory`]: cases that were judged before.
 //! - [`minimal`]: the smallest power cut that shows a violation.
 //! - [`check`]: the whole of it, for one execution after another.
+//! - [`outcome`]: what comes of that.
 
 mod order;
 
@@ -98,6 +99,8 @@ pub mod memory;
 
 pub mod check;
 
+pub mod outcome;
+
 pub mod minimal;
 pub mod state;
 
@@ -105,12 +108,12 @@ pub mod state;
 mod tests;
 
 pub use candidates::{Base, Candidates, CrashCase, Ground, MemoryBase, Source, Tear, Version};
-pub use check::{
-    CrashChecker, CrashFailure, CrashFinding, CrashOptions, CrashStats, CrashViolation,
-    Observations, Recover, RecoveryCrash,
-};
+pub use check::{CrashChecker, CrashOptions, Recover};
 pub use frontier::{Cut, CutMode, LogError, Persistence, WriteRecord};
 pub use images::{Explored, Stopped, explore_images};
 pub use lazy::{DiskError, Kept, LazyDisk, UnitCandidates};
 pub use memory::{Fingerprint, Memory};
+pub use outcome::{
+    CrashFailure, CrashFinding, CrashStats, CrashViolation, Observations, RecoveryCrash,
+};
 pub use state::{CaseCounts, CrashState, Ledger};

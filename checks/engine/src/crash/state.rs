@@ -4,8 +4,9 @@
 //! judging one took follows from the case alone, so a list of the cases with these counts, one from
 //! each process, adds up to what a single process would have counted.
 
-use super::check::{CrashChecker, CrashStats, Observations};
+use super::check::CrashChecker;
 use super::memory::Memory;
+use super::outcome::{CrashStats, Observations};
 use crate::state::{Numbers, intern};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;

@@ -45,6 +45,23 @@ pub(super) fn drive_kept<P: Policy>(
     options: &Options,
     body: Body,
     observe: Observer<'_>,
+    keeping: Option<Keeping<'_>>,
+) -> (Explored, P) {
+    with_stacks(|| drive_on(policy, exhaustive, options, body, observe, keeping))
+}
+
+/// Lets every [`drive_on`] within `run` use the same stacks; their options must agree on the size.
+pub(super) fn with_stacks<R>(run: impl FnOnce() -> R) -> R {
+    CONTINUATION_POOL.set(&ContinuationPool::new(), run)
+}
+
+/// Explores like [`drive_kept`], on stacks that are there.
+pub(super) fn drive_on<P: Policy>(
+    policy: P,
+    exhaustive: bool,
+    options: &Options,
+    body: Body,
+    observe: Observer<'_>,
     mut keeping: Option<Keeping<'_>>,
 ) -> (Explored, P) {
     let turns = Turns::new(policy, options.max_steps, options.plain_types);
@@ -55,25 +72,23 @@ pub(super) fn drive_kept<P: Policy>(
         .is_some_and(|keeping| driver.start(keeping));
     let before = pending::granularity();
     pending::set_granularity(options.granularity);
-    let stopped_by = CONTINUATION_POOL.set(&ContinuationPool::new(), || {
-        loop {
-            let is_over = !is_prepared && !turns.borrow_mut().begin();
-            is_prepared = false;
-            let over_budget = driver.over_budget();
-            if let Some(keeping) = &mut keeping {
-                driver.keep(keeping, is_over, is_over || over_budget.is_some());
-            }
-            if is_over {
-                break StoppedBy::Exhaustion;
-            }
-            if let Some(stop) = over_budget {
-                break stop;
-            }
-            if let Some(stop) = driver.execute(&body, observe) {
-                break stop;
-            }
+    let stopped_by = loop {
+        let is_over = !is_prepared && !turns.borrow_mut().begin();
+        is_prepared = false;
+        let over_budget = driver.over_budget();
+        if let Some(keeping) = &mut keeping {
+            driver.keep(keeping, is_over, is_over || over_budget.is_some());
         }
-    });
+        if is_over {
+            break StoppedBy::Exhaustion;
+        }
+        if let Some(stop) = over_budget {
+            break stop;
+        }
+        if let Some(stop) = driver.execute(&body, observe) {
+            break stop;
+        }
+    };
     pending::set_granularity(before);
     let explored = driver.explored(stopped_by, exhaustive);
     let turns = Rc::into_inner(turns).expect("shuttle keeps no scheduler after an execution");

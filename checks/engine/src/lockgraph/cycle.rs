@@ -5,10 +5,11 @@
 //! "waits for A in this mode" an edge leads on if it holds A in a mode that blocks that wait.
 
 use super::holds::Mode;
-use super::{Edge, Lock, Witness};
+use super::{Edge, Kin, Lock, Witness};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -47,7 +48,8 @@ type Graph<'a> = DiGraph<(Lock, Mode), (&'a Edge, &'a [Witness])>;
 
 /// A shortest cycle of each strongly connected part that has one.
 pub(super) fn find(edges: &Edges) -> Vec<Cycle> {
-    let graph = build(edges);
+    let edges = with_all_things(edges);
+    let graph = build(&edges);
     let mut seen = BTreeSet::new();
     let mut cycles: Vec<Cycle> = tarjan_scc(&graph)
         .into_iter()
@@ -60,6 +62,56 @@ pub(super) fn find(edges: &Edges) -> Vec<Cycle> {
         .collect();
     cycles.sort_by_key(|cycle| cycle.locks().collect::<Vec<Lock>>());
     cycles
+}
+
+/// The edges, and what is done to the parts of one thing as if it were done to every other thing
+/// that an edge speaks of.
+fn with_all_things(edges: &Edges) -> Cow<'_, Edges> {
+    let same = edges.iter().filter(|(edge, _)| edge.kin == Kin::Same);
+    let mut all = Cow::Borrowed(edges);
+    for (edge, witnesses) in same {
+        let classes = [edge.held.class, edge.awaited.class];
+        let locks = edges.keys().flat_map(|edge| [edge.held, edge.awaited]);
+        let of_these = locks.filter(|lock| classes.contains(&lock.class));
+        for thing in of_these
+            .filter_map(|lock| lock.object)
+            .collect::<BTreeSet<_>>()
+        {
+            let of_thing = |lock: Lock| Lock {
+                object: Some(thing),
+                ..lock
+            };
+            let edge = Edge {
+                held: of_thing(edge.held),
+                awaited: of_thing(edge.awaited),
+                kin: Kin::None,
+                ..*edge
+            };
+            let witnesses = witnesses.iter().map(|witness| {
+                // What the task held of its thing it would hold of this one.
+                let locks = witness.locks.iter().map(|(lock, mode)| {
+                    let is_part = classes.contains(&lock.class);
+                    match is_part && lock.object == Some(witness.object) {
+                        true => (of_thing(*lock), *mode),
+                        false => (*lock, *mode),
+                    }
+                });
+                Witness {
+                    locks: locks.collect(),
+                    ..witness.clone()
+                }
+            });
+            all.to_mut().entry(edge).or_default().extend(witnesses);
+        }
+    }
+    all
+}
+
+/// Whether edges in a ring are a cycle: not if they lead only among the parts of one kind of thing,
+/// and of different things, because then the objects decide.
+fn is_cycle<'e>(edges: impl Iterator<Item = &'e Edge> + Clone) -> bool {
+    edges.clone().any(|edge| edge.kin == Kin::None)
+        || edges.into_iter().all(|edge| edge.kin == Kin::Same)
 }
 
 fn build(edges: &Edges) -> Graph<'_> {
@@ -111,7 +163,7 @@ impl<'e> Path<'_, 'e> {
     /// Extends the path from `at` by `left` edges, back to its start.
     fn extend(&mut self, at: NodeIndex, left: usize) -> bool {
         if left == 0 {
-            return at == self.start;
+            return at == self.start && is_cycle(self.edges.iter().map(|(edge, _)| *edge));
         }
         let graph = self.graph;
         let mut next: Vec<_> = graph.edges(at).collect();

@@ -20,6 +20,13 @@
 //!   would always be a cycle, so these edges are between the objects themselves: taking folios in
 //!   ascending order is none, taking two in both orders is one. Objects without a key are nodes of
 //!   their own, told apart by order of creation.
+//! - *Parts of one thing*, like a folio's lock and its writeback flag ([`Class::part_of`]). A task
+//!   that locks one folio while it has another under writeback, and one that waits for a folio's
+//!   writeback under its lock, make a cycle of classes, and none if all go through the folios in
+//!   one order. So among the parts of one kind of thing the objects decide, as within a class. What
+//!   is done to the parts of one thing, though, may be done to those of any other: where one task
+//!   takes a folio's lock and then waits for its writeback, that counts for every folio. Cycles
+//!   that lead through another class are cycles of classes as ever.
 //!
 //! Two edges of a cycle may come from one task, or from executions apart: the code that made them
 //! may well be run by two tasks at once, as lockdep argues.
@@ -48,6 +55,8 @@ pub use cycle::Cycle;
 pub use holds::Mode;
 pub use state::GraphState;
 
+#[cfg(doc)]
+use cutpoint_event::Class;
 use cutpoint_event::{Key, Log, ObjectId, ObjectName};
 use holds::{Kind, Sweep, Wait};
 use serde::{Deserialize, Serialize};
@@ -124,6 +133,19 @@ pub struct Edge {
     pub awaited: Lock,
     /// What the wait was for.
     pub wait: Mode,
+    /// What the locks have to do with each other.
+    pub kin: Kin,
+}
+
+/// What two locks of an edge have to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kin {
+    /// Nothing, or they are of one class and told apart in the edge itself.
+    None,
+    /// They are parts of one thing.
+    Same,
+    /// They are parts of two things of one kind; which ones, another edge says.
+    Other,
 }
 
 /// The execution that shows an edge.
@@ -144,6 +166,9 @@ pub struct Witness {
     /// The locks that the task held then, this one included, that exclude others.
     #[serde(with = "state::pairs")]
     locks: BTreeMap<Lock, Mode>,
+    /// Which object of its class the lock held is.
+    #[serde(with = "state::identity")]
+    object: (Key, u32),
 }
 
 impl Witness {
@@ -264,26 +289,31 @@ impl LockGraph {
             else {
                 continue;
             };
-            let (mut from, mut to) = (Lock::class(held), Lock::class(awaited));
-            if from == to && !(is_same && is_gate) {
-                (from, to) = (Lock::object(held), Lock::object(awaited));
-                self.awaited.extend([from, to]);
-            }
-            if hold.mode == Mode::Exclusive {
-                self.exclusive.insert(from);
-            }
-            let edge = |awaited| Edge {
-                held: from,
-                hold: hold.mode,
-                awaited,
-                wait: wait.mode,
-            };
-            if !is_same || is_gate {
-                is_new |= self.edge(edge(to), &seen, || (held.to_string(), hold.since));
-            }
-            if is_queued {
-                self.awaited.insert(to.queue());
-                is_new |= self.edge(edge(to.queue()), &seen, || (held.to_string(), hold.since));
+            for (from, to, kin) in nodes(held, awaited, is_same && is_gate) {
+                if from != Lock::class(held) {
+                    self.awaited.extend([from, to]);
+                }
+                if hold.mode == Mode::Exclusive {
+                    self.exclusive.insert(from);
+                }
+                let edge = |awaited| Edge {
+                    held: from,
+                    hold: hold.mode,
+                    awaited,
+                    wait: wait.mode,
+                    kin,
+                };
+                let told = Held {
+                    name: held,
+                    since: hold.since,
+                };
+                if !is_same || is_gate {
+                    is_new |= self.edge(edge(to), &seen, &told);
+                }
+                if is_queued {
+                    self.awaited.insert(to.queue());
+                    is_new |= self.edge(edge(to.queue()), &seen, &told);
+                }
             }
         }
         is_new
@@ -300,22 +330,21 @@ impl LockGraph {
                     hold: Mode::Exclusive,
                     awaited: lock,
                     wait: Mode::Exclusive,
+                    kin: Kin::None,
                 };
                 self.exclusive.insert(lock.queue());
-                let held = || (format!("the queue of {}", seen.awaited), seen.wait.event);
-                is_new |= self.edge(edge, seen, held);
+                let queue = Held {
+                    name: seen.awaited,
+                    since: seen.wait.event,
+                };
+                is_new |= self.edge(edge, seen, &queue);
             }
         }
         is_new
     }
 
     /// Adds an edge, with what is held and since when. Answers whether that was new.
-    fn edge(
-        &mut self,
-        edge: Edge,
-        seen: &Seen<'_>,
-        held: impl FnOnce() -> (String, usize),
-    ) -> bool {
+    fn edge(&mut self, edge: Edge, seen: &Seen<'_>, held: &Held<'_>) -> bool {
         let witnesses = self.edges.entry(edge).or_default();
         if witnesses
             .iter()
@@ -325,15 +354,20 @@ impl LockGraph {
         }
         witnesses.retain(|old| !is_subset(&seen.locks, &old.locks));
         let task = seen.log.tasks.get(usize::from(seen.wait.task.0));
-        let (held, since) = held();
+        let queue = if edge.held.is_queue {
+            "the queue of "
+        } else {
+            ""
+        };
         witnesses.push(Witness {
             execution: seen.execution,
             task: task.map_or_else(|| format!("task {}", seen.wait.task.0), String::clone),
-            held,
-            since,
+            held: format!("{queue}{}", held.name),
+            since: held.since,
             awaited: seen.awaited.to_string(),
             at: seen.wait.event,
             locks: seen.locks.clone(),
+            object: (held.name.key, held.name.generation),
         });
         true
     }
@@ -346,6 +380,36 @@ struct Seen<'a> {
     wait: &'a Wait<'a>,
     awaited: &'a ObjectName,
     locks: BTreeMap<Lock, Mode>,
+}
+
+/// What was held, and the event since when.
+struct Held<'a> {
+    name: &'a ObjectName,
+    since: usize,
+}
+
+/// The nodes between which an edge leads, and what these have to do with each other.
+/// `is_one_gate` says that both are the same gate.
+fn nodes(held: &ObjectName, awaited: &ObjectName, is_one_gate: bool) -> Vec<(Lock, Lock, Kin)> {
+    let classes = (Lock::class(held), Lock::class(awaited));
+    let objects = (Lock::object(held), Lock::object(awaited), Kin::None);
+    if classes.0 == classes.1 && !is_one_gate {
+        return vec![objects];
+    }
+    let has_key = |name: &ObjectName| name.key != Key::Only;
+    let is_kin = held.class.part_of.is_some()
+        && held.class.part_of == awaited.class.part_of
+        && !std::ptr::eq(held.class, awaited.class)
+        && has_key(held)
+        && has_key(awaited);
+    let edge = |kin| (classes.0, classes.1, kin);
+    if !is_kin {
+        vec![edge(Kin::None)]
+    } else if (held.key, held.generation) == (awaited.key, awaited.generation) {
+        vec![edge(Kin::Same)]
+    } else {
+        vec![edge(Kin::Other), objects]
+    }
 }
 
 fn name(log: &Log, object: ObjectId) -> Option<&ObjectName> {

@@ -22,14 +22,9 @@ pub(super) struct LockState(String, Option<(Vec<u64>, u32)>, bool);
 
 impl From<Lock> for LockState {
     fn from(lock: Lock) -> LockState {
-        let object = lock.object.map(|(key, generation)| {
-            let key = match key {
-                Key::Only => Vec::new(),
-                Key::One(a) => vec![a],
-                Key::Two(a, b) => vec![a, b],
-            };
-            (key, generation)
-        });
+        let object = lock
+            .object
+            .map(|(key, generation)| (numbers(key), generation));
         LockState(lock.class.into(), object, lock.is_queue)
     }
 }
@@ -39,15 +34,7 @@ impl<'de> Deserialize<'de> for Lock {
         let LockState(class, object, is_queue) = LockState::deserialize(deserializer)?;
         let object = match object {
             None => None,
-            Some((key, generation)) => {
-                let key = match key[..] {
-                    [] => Key::Only,
-                    [a] => Key::One(a),
-                    [a, b] => Key::Two(a, b),
-                    _ => return Err(D::Error::custom("a key of more than two numbers")),
-                };
-                Some((key, generation))
-            }
+            Some((numbers, generation)) => Some((key(&numbers)?, generation)),
         };
         let class = intern(&class);
         Ok(Lock {
@@ -55,6 +42,41 @@ impl<'de> Deserialize<'de> for Lock {
             object,
             is_queue,
         })
+    }
+}
+
+fn numbers(key: Key) -> Vec<u64> {
+    match key {
+        Key::Only => Vec::new(),
+        Key::One(a) => vec![a],
+        Key::Two(a, b) => vec![a, b],
+    }
+}
+
+fn key<E: Error>(numbers: &[u64]) -> Result<Key, E> {
+    match *numbers {
+        [] => Ok(Key::Only),
+        [a] => Ok(Key::One(a)),
+        [a, b] => Ok(Key::Two(a, b)),
+        _ => Err(E::custom("a key of more than two numbers")),
+    }
+}
+
+/// An object's key and generation.
+pub(super) mod identity {
+    use super::{Deserialize, Key, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        (key, generation): &(Key, u32),
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        (super::numbers(*key), generation).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Key, u32), D::Error> {
+        let (numbers, generation) = <(Vec<u64>, u32)>::deserialize(deserializer)?;
+        Ok((super::key(&numbers)?, generation))
     }
 }
 

@@ -6,6 +6,7 @@
 //! people, for comparison and for other programs.
 
 mod jobs;
+mod parent;
 mod run;
 
 mod judge;
@@ -22,6 +23,7 @@ pub use jobs::{Expect, Job, Profile, Task};
 #[cfg(test)]
 pub use judge::tests::check_json as check_json_of_tests;
 pub use merge::merge;
+pub use parent::end_with_it;
 pub use progress::Progress;
 pub use run::{Finished, Outcome, Runner};
 

@@ -2,13 +2,15 @@
 //!
 //! loom and shuttle must not share a process, and a job that crashes must not take the others with
 //! it. So a job is this program once more, with its result as JSON in a file. As many jobs run at a
-//! time as the machine has processors.
+//! time as the machine has processors. A job ends when this process does (see [`parent`]).
 
 use super::jobs::{Job, Task};
+use super::parent;
 use super::progress::Progress;
 use crate::exit::{Exit, Failure};
 use crate::json::{CheckJson, DifferentialJson, ModelJson, ReplayJson};
 use crate::output;
+use crate::suite;
 use cutpoint::state::{self, StateError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -106,6 +108,8 @@ pub struct Runner {
     scratch: tempfile::TempDir,
     kept: Option<PathBuf>,
     patience: Duration,
+    /// Keeps other gates out of the directory of `kept`.
+    _lock: Option<File>,
 }
 
 impl Runner {
@@ -125,7 +129,9 @@ impl Runner {
         let content = fs::read(&program);
         let content = content.map_err(|error| problem("can not read this program", error))?;
         let binary = digest(&content);
+        let mut lock = None;
         if let Some(directory) = kept {
+            lock = Some(suite::lock(directory)?);
             claim(directory, &format!("{identity}, program {binary}"))?;
         }
         let scratch = tempfile::Builder::new().prefix("cutpoint-gate.").tempdir();
@@ -135,6 +141,7 @@ impl Runner {
             scratch: scratch.map_err(|error| problem("no temporary directory", error))?,
             kept: kept.map(Path::to_path_buf),
             patience,
+            _lock: lock,
         })
     }
 
@@ -219,12 +226,12 @@ impl Runner {
         let resume = state
             .iter()
             .flat_map(|state| ["--resume".as_ref(), state.as_os_str()]);
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        let mut child = parent::bind(&mut command)
             .args(job.args())
             .args(resume)
             .arg("--json")
             .arg(&result)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&errors).map_err(text)?)
             .spawn()
@@ -388,8 +395,8 @@ mod tests {
         assert!(why.contains("no result"), "{why}");
         assert_eq!(
             fs::read_dir(directory.path()).unwrap().count(),
-            1,
-            "it is not kept; there is only the mark of this gate"
+            2,
+            "it is not kept; there are only the mark and the lock of this gate"
         );
     }
 

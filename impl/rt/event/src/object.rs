@@ -17,6 +17,9 @@ pub struct Class {
     /// Its place in the lock order: a task may wait only for ranks above all that it holds.
     /// `None` where the class takes no part in the order.
     pub rank: Option<u16>,
+    /// What its objects are parts of, like "folio": two objects of classes that say the same, and
+    /// whose keys are equal, are parts of one folio.
+    pub part_of: Option<&'static str>,
 }
 
 impl Class {
@@ -25,12 +28,25 @@ impl Class {
         Class {
             name,
             rank: Some(rank),
+            part_of: None,
         }
     }
 
     /// A class that takes no part in the lock order.
     pub const fn unranked(name: &'static str) -> Class {
-        Class { name, rank: None }
+        Class {
+            name,
+            rank: None,
+            part_of: None,
+        }
+    }
+
+    /// The same class, of parts of such a thing. Its objects have keys.
+    pub const fn part_of(self, thing: &'static str) -> Class {
+        Class {
+            part_of: Some(thing),
+            ..self
+        }
     }
 }
 

@@ -119,10 +119,7 @@ pub fn recover_with_steps<D: Device>(
     location: &JournalLocation,
     steps: &JournalSteps<D>,
 ) -> Result<Recovered, RecoveryError> {
-    let at = location.superblock();
-    let mut image = [0; BLOCK_SIZE];
-    device.read(at, &mut image)?;
-    let superblock = JournalSuperblock::decode(&image, at, location.blocks())?;
+    let (superblock, image) = read_superblock(device, location)?;
     let mut recovered = Recovered {
         transactions: 0,
         last: None,
@@ -148,13 +145,53 @@ pub fn recover_with_steps<D: Device>(
     recovered.blocks_replayed = replay::write_homes(&reader, &plan, superblock.seed())?;
     let mut reset = Reset {
         device,
-        at,
+        at: location.superblock(),
         superblock,
         image,
         end: scan.end,
     };
     (steps.finish_recovery)(&mut reset)?;
     Ok(recovered)
+}
+
+/// The error with which the journal at `location` has been aborted, 0 being none.
+///
+/// # Errors
+/// [`RecoveryError`].
+pub fn recorded_error<D: Device>(
+    device: &D,
+    location: &JournalLocation,
+) -> Result<Option<i32>, RecoveryError> {
+    let (superblock, _) = read_superblock(device, location)?;
+    Ok((superblock.errno != 0).then_some(superblock.errno))
+}
+
+/// Forgets that the journal has been aborted. Whoever does so has noted it elsewhere.
+///
+/// # Errors
+/// [`RecoveryError`].
+///
+/// # Crash
+/// The note elsewhere must be durable before.
+pub fn clear_recorded_error<D: Device>(
+    device: &D,
+    location: &JournalLocation,
+) -> Result<(), RecoveryError> {
+    let (mut superblock, mut image) = read_superblock(device, location)?;
+    superblock.errno = 0;
+    superblock.encode_into(&mut image);
+    Ok(device.write(location.superblock(), &image, Durability::Fua)?)
+}
+
+fn read_superblock<D: Device>(
+    device: &D,
+    location: &JournalLocation,
+) -> Result<(JournalSuperblock, Block), RecoveryError> {
+    let at = location.superblock();
+    let mut image = [0; BLOCK_SIZE];
+    device.read(at, &mut image)?;
+    let superblock = JournalSuperblock::decode(&image, at, location.blocks())?;
+    Ok((superblock, image))
 }
 
 /// The last part of recovery: making the replayed blocks durable and marking the log empty.

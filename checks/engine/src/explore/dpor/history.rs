@@ -74,6 +74,8 @@ pub(super) struct History {
     last: Vec<u32>,
     /// Who has used each object.
     users: Vec<Tasks>,
+    /// What stands for each object's class and key, as far as it was asked for, or else 0.
+    names: Vec<u64>,
     /// Operations that come before the pending one, or before one that it can be put before.
     covered: Vec<u32>,
 }
@@ -90,6 +92,7 @@ impl History {
             latest: Vec::new(),
             last: Vec::new(),
             users: Vec::new(),
+            names: Vec::new(),
             covered: Vec::new(),
         }
     }
@@ -108,6 +111,20 @@ impl History {
         self.latest.clear();
         self.last.clear();
         self.users.clear();
+        self.names.clear();
+    }
+
+    /// What stands for an object's class and key.
+    fn name(&mut self, object: ObjectId) -> u64 {
+        let place = place(object);
+        if place >= self.names.len() {
+            self.names.resize(place + 1, 0);
+        }
+        if self.names[place] == 0 {
+            self.names[place] =
+                log::with(|log| log.objects.get(object.0 as usize).map_or(0, name_of));
+        }
+        self.names[place]
     }
 
     /// Lets a task start where its parent is now.
@@ -124,13 +141,14 @@ impl History {
     /// Adds an operation.
     pub(super) fn take(&mut self, taken: &Move) {
         let object = place(taken.object);
+        let is_new = self.taken == self.steps.len();
         if object >= self.last.len() {
             self.last.resize(object + 1, NOTHING);
             self.users.resize(object + 1, 0);
         }
         let index = self.clocks.operation(taken.task, taken.op, taken.object);
-        if self.taken == self.steps.len() {
-            let event = Event::of(taken, name(taken.object));
+        if is_new {
+            let event = Event::of(taken, self.name(taken.object));
             let causes = self.state(&event, |number| self.steps[number].event.causes(&event));
             self.steps.push(Step {
                 event,
@@ -202,8 +220,8 @@ impl History {
         let is_new = last.task == waiting.task
             || matches!(last.action, Action::Turn { object, .. } if object == waiting.object);
         is_new.then(|| {
-            let event = Event::of(waiting, name(waiting.object));
-            self.state(&event, |_| true)
+            // The name of the object does not matter for its state.
+            self.state(&Event::of(waiting, 0), |_| true)
         })
     }
 
@@ -225,10 +243,10 @@ impl History {
         let Some(&last) = self.last.get(object) else {
             return;
         };
-        let later = Event::of(pending, name(pending.object));
+        let later = Event::of(pending, self.name(pending.object));
         let others = self.users[object] & !only(pending.task);
-        let may_wait =
-            pending.op.may_block() || limits.concern(pending.task, pending.op, pending.object);
+        let is_limited = limits.concern(pending.task, pending.op, pending.object);
+        let may_wait = is_limited || pending.op.may_block();
         let mut covered = std::mem::take(&mut self.covered);
         covered.clear();
         covered.extend_from_slice(self.clocks.now(pending.task));
@@ -248,24 +266,30 @@ impl History {
             };
             if component(&covered, task) >= step.index {
                 done |= only(task);
-            } else if RACING[pending.op as usize] & (1 << op as usize) != 0
-                && !limits.order(number, pending)
-            {
+                continue;
+            }
+            if RACING[pending.op as usize] & (1 << op as usize) == 0 {
+                continue;
+            }
+            // Where the later operation surely can go, races with what precedes the earlier one
+            // are found once it went there. Else they have to be found here. What precedes an
+            // operation that has to come first can not come later than this one either.
+            let is_first = is_limited && limits.order(number, pending);
+            let covers = is_first
+                || !may_wait
+                || (self.rests_since(pending.task, number) && was_enabled(number));
+            if !is_first {
                 self.races.push(Race {
                     first: number,
                     second: self.taken as u32,
                     later,
                 });
-                // Where the later operation surely can go, races with what precedes the earlier one
-                // are found once it went there. Else they have to be found here.
-                let surely =
-                    !may_wait || (self.rests_since(pending.task, number) && was_enabled(number));
-                if surely {
-                    let clock = self.clocks.of(number as usize);
-                    covered.resize(covered.len().max(clock.len()), 0);
-                    for (ours, theirs) in covered.iter_mut().zip(clock) {
-                        *ours = (*ours).max(*theirs);
-                    }
+            }
+            if covers {
+                let clock = self.clocks.of(number as usize);
+                covered.resize(covered.len().max(clock.len()), 0);
+                for (ours, theirs) in covered.iter_mut().zip(clock) {
+                    *ours = (*ours).max(*theirs);
                 }
             }
         }
@@ -312,32 +336,67 @@ impl History {
 /// States of objects in which operations were seen to wait (see [`History::state`]). One that is
 /// forgotten costs at most an execution, so the room is fixed: each state has one place, shared
 /// with others.
-#[derive(Debug)]
-pub(super) struct Waits(Vec<u64>);
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// Made when they are first needed, so that a short search pays for what it uses.
+    pages: Vec<Option<Box<Page>>>,
+}
+
+/// Neighbouring places.
+#[derive(Clone, Debug)]
+struct Page {
+    states: [u64; Waits::PAGE],
+    is_empty: bool,
+}
 
 impl Waits {
-    const ROOM: usize = 1 << 16;
+    const PAGE: usize = 1 << 8;
+    const PAGES: usize = 1 << 8;
 
-    pub(super) fn new() -> Waits {
-        Waits(vec![0; Waits::ROOM])
+    fn place(state: u64) -> (usize, usize) {
+        let place = state as usize % (Waits::PAGES * Waits::PAGE);
+        (place / Waits::PAGE, place % Waits::PAGE)
+    }
+
+    /// Forgets all: what waits under some limits need not wait under others.
+    pub(super) fn clear(&mut self) {
+        let pages = self.pages.iter_mut().flatten();
+        for page in pages.filter(|page| !page.is_empty) {
+            page.states.fill(0);
+            page.is_empty = true;
+        }
     }
 
     pub(super) fn insert(&mut self, state: u64) {
-        self.0[state as usize % Waits::ROOM] = state;
+        let (page, place) = Waits::place(state);
+        if page >= self.pages.len() {
+            self.pages.resize(Waits::PAGES, None);
+        }
+        let page = self.pages[page].get_or_insert_with(|| {
+            Box::new(Page {
+                states: [0; Waits::PAGE],
+                is_empty: true,
+            })
+        });
+        page.states[place] = state;
+        page.is_empty = false;
     }
 
     /// All of them.
     pub(super) fn states(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().copied().filter(|state| *state != 0)
+        let places = self
+            .pages
+            .iter()
+            .flatten()
+            .flat_map(|page| page.states.iter());
+        places.copied().filter(|state| *state != 0)
     }
 
     pub(super) fn contains(&self, state: u64) -> bool {
-        state != 0 && self.0[state as usize % Waits::ROOM] == state
+        let (page, place) = Waits::place(state);
+        let page = self.pages.get(page).and_then(Option::as_ref);
+        state != 0 && page.is_some_and(|page| page.states[place] == state)
     }
-}
-
-fn name(object: ObjectId) -> u64 {
-    log::with(|log| log.objects.get(object.0 as usize).map_or(0, name_of))
 }
 
 /// A component of a clock; those beyond its end are 0.

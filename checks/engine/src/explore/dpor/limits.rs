@@ -24,16 +24,6 @@ pub(super) struct Nth {
     pub(super) nth: u32,
 }
 
-impl Nth {
-    fn is_of(&self, task: TaskId, op: Op, object: ObjectId) -> bool {
-        (self.task, self.op, self.object) == (task.0, op as u8, object.0)
-    }
-
-    fn is_like(&self, turn: &Move) -> bool {
-        self.is_of(turn.task, turn.op, turn.object)
-    }
-}
-
 /// What the executions of a smaller search have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Limit {
@@ -55,33 +45,115 @@ pub(super) enum Limit {
     },
 }
 
+/// One side of a limit: an operation, or one that there is never.
+#[derive(Clone, Copy, Debug)]
+struct Side {
+    /// Stands for task, kind and object.
+    key: u64,
+    nth: u32,
+    /// How many operations like it were taken, or how many choices.
+    taken: u32,
+}
+
+impl Side {
+    /// Of a limit that is about no operation.
+    const NONE: Side = Side {
+        key: u64::MAX,
+        nth: 0,
+        taken: 0,
+    };
+
+    fn of(nth: &Nth) -> Side {
+        Side {
+            key: key(nth.task, nth.op, nth.object),
+            nth: nth.nth,
+            taken: 0,
+        }
+    }
+
+    /// Whether an operation with this key would be the one.
+    fn is_next(&self, key: u64) -> bool {
+        self.key == key && self.taken + 1 == self.nth
+    }
+
+    /// Sees an operation with this key. Answers whether it was the one.
+    fn take(&mut self, key: u64) -> bool {
+        let is_like = self.key == key;
+        self.taken += u32::from(is_like);
+        is_like && self.taken == self.nth
+    }
+}
+
+/// Stands for operations of this kind, by this task on this object.
+fn key(task: u16, op: u8, object: u32) -> u64 {
+    u64::from(task) << 40 | u64::from(op) << 32 | u64::from(object)
+}
+
+fn key_of(turn: &Move) -> u64 {
+    key(turn.task.0, turn.op as u8, turn.object.0)
+}
+
+/// One of 64 bits for an operation.
+fn bit(key: u64) -> u64 {
+    1 << (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}
+
+/// What has not happened.
+const NEVER: u32 = u32::MAX;
+
 /// How far an execution has come with a limit.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Progress {
-    /// How many operations like the first one were taken, and which event the first one was.
-    firsts: u32,
-    first_at: Option<u32>,
-    /// How many operations like the second one were taken, or how many choices.
-    seconds: u32,
+    first: Side,
+    second: Side,
+    /// Which event the first operation was.
+    first_at: u32,
     is_met: bool,
 }
 
-/// The limits of a search, with the progress of an execution.
+impl Progress {
+    fn of(limit: &Limit) -> Progress {
+        let (first, second) = match limit {
+            Limit::Order { first, second, .. } => (Side::of(first), Side::of(second)),
+            Limit::Choice { .. } => (Side::NONE, Side::NONE),
+        };
+        Progress {
+            first,
+            second,
+            first_at: NEVER,
+            is_met: false,
+        }
+    }
+}
+
+/// The limits of a search, with the progress of an execution. They are asked at every turn, so an
+/// operation is compared as one number, and with few others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
     list: Vec<Limit>,
     progress: Vec<Progress>,
+    /// The operations that are held back as things are, should their tasks want to make them.
+    held_back: Vec<u64>,
+    /// A bit for every operation that a limit is about. Several may share one.
+    about: u64,
     /// Whether the execution has left the search at a choice.
     pub(super) is_left: bool,
 }
 
 impl Limits {
     pub(super) fn new(list: Vec<Limit>) -> Limits {
-        Limits {
-            progress: vec![Progress::default(); list.len()],
+        let mut limits = Limits {
+            progress: list.iter().map(Progress::of).collect(),
             list,
+            held_back: Vec::new(),
+            about: 0,
             is_left: false,
-        }
+        };
+        let sides = limits.progress.iter();
+        let sides = sides.flat_map(|limit| [limit.first, limit.second]);
+        limits.about = sides.fold(0, |about, side| about | bit(side.key));
+        limits.begin();
+        limits
     }
 
     pub(super) fn list(&self) -> &[Limit] {
@@ -90,58 +162,60 @@ impl Limits {
 
     /// Prepares for an execution.
     pub(super) fn begin(&mut self) {
-        self.progress.fill(Progress::default());
+        for progress in &mut self.progress {
+            (progress.first.taken, progress.second.taken) = (0, 0);
+            (progress.first_at, progress.is_met) = (NEVER, false);
+        }
         self.is_left = false;
+        self.note_held_back();
+    }
+
+    fn note_held_back(&mut self) {
+        let limits = self.progress.iter();
+        let seconds = limits.filter(|limit| limit.first_at == NEVER);
+        let next = seconds.filter(|limit| limit.second.is_next(limit.second.key));
+        self.held_back.clear();
+        self.held_back.extend(next.map(|limit| limit.second.key));
     }
 
     /// Whether a waiting operation is held back.
     pub(super) fn hold_back(&self, turn: &Move) -> bool {
-        let mut limits = self.list.iter().zip(&self.progress);
-        limits.any(|(limit, progress)| match limit {
-            Limit::Order { second, .. } => {
-                progress.first_at.is_none()
-                    && second.is_like(turn)
-                    && progress.seconds + 1 == second.nth
-            }
-            Limit::Choice { .. } => false,
-        })
+        !self.held_back.is_empty() && self.held_back.contains(&key_of(turn))
     }
 
     /// Whether operations of this kind, by this task on this object, may be held back.
     pub(super) fn concern(&self, task: TaskId, op: Op, object: ObjectId) -> bool {
-        self.list.iter().any(|limit| match limit {
-            Limit::Order { second, .. } => second.is_of(task, op, object),
-            Limit::Choice { .. } => false,
-        })
+        let key = key(task.0, op as u8, object.0);
+        let mut limits = self.progress.iter();
+        self.about & bit(key) != 0 && limits.any(|limit| limit.second.key == key)
     }
 
     /// Whether the event with this number had to happen before the waiting operation.
     pub(super) fn order(&self, number: u32, waiting: &Move) -> bool {
-        let mut limits = self.list.iter().zip(&self.progress);
-        limits.any(|(limit, progress)| match limit {
-            Limit::Order { second, .. } => {
-                progress.first_at == Some(number)
-                    && second.is_like(waiting)
-                    && progress.seconds + 1 == second.nth
-            }
-            Limit::Choice { .. } => false,
-        })
+        let key = key_of(waiting);
+        let mut limits = self.progress.iter();
+        limits.any(|progress| progress.first_at == number && progress.second.is_next(key))
     }
 
     /// Sees the event with this number, an operation.
     pub(super) fn take(&mut self, number: u32, turn: &Move) {
-        for (limit, progress) in self.list.iter().zip(&mut self.progress) {
-            let Limit::Order { first, second, .. } = limit else {
-                continue;
-            };
-            progress.seconds += u32::from(second.is_like(turn));
-            if first.is_like(turn) {
-                progress.firsts += 1;
-                if progress.firsts == first.nth {
-                    progress.first_at = Some(number);
-                    progress.is_met = true;
-                }
+        let key = key_of(turn);
+        if self.about & bit(key) == 0 {
+            return;
+        }
+        let mut changed = false;
+        for progress in &mut self.progress {
+            if progress.second.key == key {
+                progress.second.take(key);
+                changed = true;
             }
+            if progress.first.take(key) {
+                (progress.first_at, progress.is_met) = (number, true);
+                changed = true;
+            }
+        }
+        if changed {
+            self.note_held_back();
         }
     }
 
@@ -157,8 +231,8 @@ impl Limits {
             } = *limit
                 && task == by.0
             {
-                progress.seconds += 1;
-                if progress.seconds == nth {
+                progress.second.taken += 1;
+                if progress.second.taken == nth {
                     progress.is_met = true;
                     only = Some((value, of));
                 }

@@ -49,9 +49,11 @@
 mod history;
 mod limits;
 mod path;
+mod probe;
 mod races;
 mod split;
 mod state;
+mod undecided;
 mod wakeup;
 
 pub use state::PathState;
@@ -286,7 +288,7 @@ impl Dpor {
             history: History::new(precedence),
             pool: Pool::new(),
             followed: NONE,
-            waits: Waits::new(),
+            waits: Waits::default(),
             sequence: Sequence::default(),
             numbers: Vec::new(),
             by_first: Vec::new(),
@@ -383,7 +385,7 @@ impl Dpor {
             return false;
         };
         self.limits = Limits::new(limits);
-        self.waits = Waits::new();
+        self.waits.clear();
         (self.fresh, self.raced) = (0, 0);
         self.history.begin(0);
         true
@@ -440,6 +442,10 @@ impl Policy for Dpor {
     }
 
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
+        let is_held_back = |turn: &Move| turn.enabled && self.limits.hold_back(turn);
+        if !self.plain_types && !moves.iter().any(is_held_back) {
+            return self.decide(moves, current);
+        }
         let mut limited = std::mem::take(&mut self.limited);
         limited.clear();
         limited.extend(moves.iter().map(|turn| {

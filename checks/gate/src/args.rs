@@ -68,6 +68,9 @@ pub struct ListArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Print the table of results as the README has it.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// The arguments of `check`.

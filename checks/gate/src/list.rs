@@ -3,6 +3,7 @@
 use crate::args::ListArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::SPECS;
+use crate::numbers;
 use crate::output::{self, BOLD, FAINT, styled};
 use crate::suite::{Catalogue, Design, InDesign, Request};
 use serde::Serialize;
@@ -73,9 +74,10 @@ struct SpecJson {
 /// If the list can not be printed.
 pub fn run(args: &ListArgs) -> Result<Exit, Failure> {
     let list = list(Catalogue::get());
-    let text = match args.json {
-        true => output::to_json(&list),
-        false => text(&list),
+    let text = match (args.json, args.markdown) {
+        (true, _) => output::to_json(&list),
+        (false, true) => markdown(&list),
+        (false, false) => text(&list),
     };
     output::print(&text)?;
     Ok(Exit::Holds)
@@ -134,6 +136,33 @@ fn design((design, expected): (Design, &InDesign)) -> DesignJson<'_> {
         traces: expected.traces,
         reaches: &expected.reaches,
     }
+}
+
+/// The README's table: scenarios with the traces of each design, and what each variant violates.
+fn markdown(list: &ListJson<'_>) -> String {
+    let mut text = String::from(
+        "| scenario | Mazurkiewicz traces, correct | variants caught |\n|---|--:|---|\n",
+    );
+    for scenario in &list.scenarios {
+        let traces = scenario.designs.iter().map(|of| match of.design.as_str() {
+            "im" => numbers::count(of.traces),
+            design => format!("{} ({design})", numbers::count(of.traces)),
+        });
+        let traces: Vec<String> = traces.collect();
+        let found = list.variants.iter().filter(|v| v.scenario == scenario.name);
+        let found = found.map(|variant| format!("`{}` ({})", variant.name, variant.invariant));
+        let found: Vec<String> = found.collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            scenario.name,
+            traces.join(", "),
+            found.join(", ")
+        );
+    }
+    let (variants, scenarios) = (list.variants.len(), list.scenarios.len());
+    let _ = writeln!(text, "\n{variants} variants in {scenarios} scenarios.");
+    text
 }
 
 fn text(list: &ListJson<'_>) -> String {

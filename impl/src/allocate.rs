@@ -5,6 +5,7 @@
 
 use crate::device::Device;
 use crate::disk::extent::{Extent, ExtentIndex, ExtentNode};
+use crate::disk::{self, indirect};
 use crate::error::FsError;
 use crate::extent::tree::{ExtentTree, TooManyExtents};
 use crate::extent::{Mapping, Status};
@@ -129,11 +130,14 @@ pub fn change_tree<D: Device, R>(
     }
     let seed = inode.attributes().seed(inode.position, fs.geometry().seed);
     for (leaf, extents) in leaves.iter().zip(layout) {
-        let node = ExtentNode::Leaf(tree.extents()[extents].to_vec());
+        let extents = &tree.extents()[extents];
         let buffer = fs.buffers().get_new(*leaf);
-        handle.modify(&buffer, |block: &mut Block| {
-            block.fill(0);
-            node.encode_block(block, seed);
+        handle.modify(&buffer, |block: &mut Block| match tree.is_block_map() {
+            true => indirect::encode_block(extents, block),
+            false => {
+                block.fill(0);
+                ExtentNode::Leaf(extents.to_vec()).encode_block(block, seed);
+            }
         })?;
     }
     tree.set_leaves(leaves);
@@ -207,8 +211,17 @@ pub fn should_retry_alloc<D: Device>(fs: &Filesystem<D>) -> bool {
     fs.space().awaits_commit()
 }
 
-/// The root of a file's extent tree as it belongs into the inode.
-pub fn root(data: &crate::inode::InodeData) -> ExtentNode {
+/// Writes the root of a file's extent tree, or what its inode holds of its block map, into the
+/// inode.
+pub fn encode_root(data: &crate::inode::InodeData, on_disk: &mut disk::inode::Inode) {
+    if data.tree.is_block_map() {
+        let indirect = data.tree.leaves().first().copied();
+        return indirect::encode_root(data.tree.extents(), indirect, on_disk);
+    }
+    extent_root(data).encode_root(on_disk);
+}
+
+fn extent_root(data: &crate::inode::InodeData) -> ExtentNode {
     let extents = data.tree.extents();
     let layout = data.tree.layout();
     if layout.is_empty() {

@@ -12,7 +12,8 @@ use crate::error::FsError;
 use crate::extent::Status;
 use crate::extent::tree::ExtentTree;
 use crate::fs::Filesystem;
-use crate::inode::Inode;
+use crate::fsync::Sync;
+use crate::inode::{Inode, InodeData};
 use crate::journal::Handle;
 use crate::units::{Lblk, Pblk};
 use crate::{allocate, trace};
@@ -101,6 +102,26 @@ pub(crate) fn store<D: Device>(
 /// for the blocks that its extent tree may need, [`FsError::NoInodes`], [`FsError::Journal`],
 /// [`FsError::Format`], [`FsError::Device`].
 pub fn create<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<Arc<Inode>, FsError> {
+    create_mapped(fs, name, ExtentTree::new())
+}
+
+/// As [`create`], but the file is mapped by pointers instead of extents, as ext2 and ext3 have it.
+/// Only the BH design writes to such a file.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_block_mapped<D: Device>(
+    fs: &Filesystem<D>,
+    name: &[u8],
+) -> Result<Arc<Inode>, FsError> {
+    create_mapped(fs, name, ExtentTree::block_map(Vec::new(), None))
+}
+
+fn create_mapped<D: Device>(
+    fs: &Filesystem<D>,
+    name: &[u8],
+    tree: ExtentTree,
+) -> Result<Arc<Inode>, FsError> {
     let _lock = fs.directory.lock();
     let blocks = blocks(fs)?;
     if blocks.iter().any(|(_, block)| block.lookup(name).is_some()) {
@@ -109,7 +130,7 @@ pub fn create<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<Arc<Inode>, 
     // The name is tried with a stand-in first, so that nothing has happened when it does not fit.
     let (at, directory) = room_for(blocks, name)?;
     fs.space().reserve_metadata(allocate::LEAVES_MAX)?;
-    create_at(fs, name, at, directory)
+    create_at(fs, name, at, directory, tree)
         .inspect_err(|_| fs.space().release_metadata(allocate::LEAVES_MAX))
 }
 
@@ -119,12 +140,17 @@ fn create_at<D: Device>(
     name: &[u8],
     at: Pblk,
     mut directory: DirectoryBlock,
+    tree: ExtentTree,
 ) -> Result<Arc<Inode>, FsError> {
     let mut handle = fs.start_handle(CREATE_CREDITS)?;
     let ino = fs.space().allocate_inode(&mut handle)?;
     let position = fs.geometry().locate(ino).ok_or(FsError::NoInodes)?;
     let mut on_disk = new_file();
-    allocate::root(&crate::inode::InodeData::empty()).encode_root(&mut on_disk);
+    let data = InodeData {
+        tree,
+        ..InodeData::empty()
+    };
+    allocate::encode_root(&data, &mut on_disk);
     let buffer = fs.buffers().get(position.block())?;
     let seed = fs.geometry().seed;
     handle.modify(&buffer, |block| on_disk.encode_new(block, position, seed))?;
@@ -136,8 +162,9 @@ fn create_at<D: Device>(
     handle.stop();
     trace::step("create", || trace::args([("ino", ino.0.into())]));
     let (design, folio) = (fs.design(), fs.blocks_per_folio);
-    let inode = Inode::new(position, on_disk, ExtentTree::new(), design, folio);
-    inode.note_tid(tid);
+    let inode = Inode::new(position, on_disk, data.tree, design, folio);
+    // Without its inode, and its name, there is no data.
+    inode.note_tid(tid, Sync::Data);
     inode.iget();
     let inode = Arc::new(inode);
     fs.inodes.with(|inodes| inodes.insert(ino, inode.clone()));

@@ -60,9 +60,13 @@ pub enum FsError {
     /// order.
     #[error("the inode is of the other design, whose locks are taken in another order")]
     MixedDesigns,
+    /// The file is mapped by pointers, as ext2 has it, and what was asked for takes extents:
+    /// `EOPNOTSUPP`.
+    #[error("the file is mapped by pointers, and this takes extents")]
+    NeedsExtents,
     /// The file would become larger than the file system supports.
     #[error(
-        "the file would be larger than {} bytes",
+        "the file would be larger than {} bytes, or than its pointers reach",
         crate::disk::inode::FILE_SIZE_MAX
     )]
     TooLarge,

@@ -14,6 +14,7 @@ use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::journal::Handle;
+use crate::lock::WriteGuard;
 use crate::trace::args;
 use crate::units::Lblk;
 use crate::zero_partial::End;
@@ -43,7 +44,7 @@ pub enum SizeMode {
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`]: then some blocks have been allocated, and the
-/// size has not changed. [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
+/// size has not changed. [`FsError::NeedsExtents`], [`FsError::ReadOnly`], [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
 pub fn fallocate<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
@@ -51,13 +52,9 @@ pub fn fallocate<D: Device>(
     len: u64,
     mode: SizeMode,
 ) -> Result<(), FsError> {
-    let end = checked_end(offset, len)?;
-    if len == 0 {
+    let Some((_rwsem, end)) = lock_to_allocate(fs, inode, offset, len)? else {
         return Ok(());
-    }
-    fs.expect_writable()?;
-    let _rwsem = inode.i_rwsem.write();
-    (fs.protocol.inode_dio_wait)(fs, inode);
+    };
     let size = inode.size.get();
     alloc_file_blocks(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
     if mode == SizeMode::Keep || end <= size {
@@ -65,6 +62,43 @@ pub fn fallocate<D: Device>(
     }
     (fs.protocol.zero_eof)(fs, inode, size, End::Grows)?;
     setattr::raise_sizes(fs, inode, end)
+}
+
+/// What every change of a range of a file begins with: nobody else writes, and no direct I/O is
+/// under way.
+///
+/// # Locking
+/// Takes: `i_rwsem`, exclusive, which it returns; under it what waiting for direct I/O takes.
+///
+/// # Errors
+/// [`FsError::ReadOnly`].
+pub(crate) fn lock_to_change<'a, D: Device>(
+    fs: &Filesystem<D>,
+    inode: &'a Inode,
+) -> Result<WriteGuard<'a, ()>, FsError> {
+    fs.expect_writable()?;
+    let rwsem = inode.i_rwsem.write();
+    (fs.protocol.inode_dio_wait)(fs, inode);
+    Ok(rwsem)
+}
+
+/// As [`lock_to_change`], for what allocates every block of `len` bytes from `offset` on. Returns
+/// the end of the range too; `None` if there is nothing to do.
+///
+/// # Errors
+/// As [`lock_to_change`], [`FsError::TooLarge`], [`FsError::NeedsExtents`].
+pub(crate) fn lock_to_allocate<'a, D: Device>(
+    fs: &Filesystem<D>,
+    inode: &'a Inode,
+    offset: u64,
+    len: u64,
+) -> Result<Option<(WriteGuard<'a, ()>, u64)>, FsError> {
+    let end = checked_end(offset, len)?;
+    if len == 0 {
+        return Ok(None);
+    }
+    inode.expect_extents()?;
+    Ok(Some((lock_to_change(fs, inode)?, end)))
 }
 
 /// The end of a range, if a file can reach that far.

@@ -145,6 +145,9 @@ pub fn page_mkwrite<D: Device>(
     lblk: Lblk,
 ) -> Result<(), FsError> {
     fs.expect_writable()?;
+    if fs.design() == Design::Im {
+        inode.expect_extents()?;
+    }
     let _invalidate = inode.invalidate_lock.read();
     if fs.design() == Design::Bh && (fs.protocol.nonda_switch)(fs) {
         return allocate::retry_after_commit(fs, || block_page_mkwrite(fs, inode, lblk));

@@ -10,8 +10,11 @@ use crate::direct::DirectIo;
 use crate::disk;
 use crate::disk::extent::{ExtentNode, NodePlace, WHOLE_FILE};
 use crate::disk::geometry::Geometry;
+use crate::disk::indirect;
+use crate::disk::inode::{FLAG_EXTENTS, FileType};
 use crate::error::FsError;
 use crate::extent::tree::ExtentTree;
+use crate::fsync::Sync;
 use crate::inode::{Inode, InodeData};
 use crate::ioend::Ioend;
 use crate::journal::{Handle, Journal};
@@ -189,13 +192,12 @@ impl<D: Device> Filesystem<D> {
         data: &InodeData,
     ) -> Result<(), FsError> {
         let wanted = inode.to_disk(data);
-        let root = allocate::root(data);
         self.modify_inode(handle, inode.ino, |on_disk| {
             on_disk.size = wanted.size;
             on_disk.blocks_512 = wanted.blocks_512;
-            root.encode_root(on_disk);
+            allocate::encode_root(data, on_disk);
         })?;
-        inode.note_tid(handle.tid());
+        inode.note_tid(handle.tid(), Sync::Data);
         Ok(())
     }
 
@@ -320,7 +322,7 @@ impl<D: Device> Filesystem<D> {
     }
 }
 
-/// Reads a file's extent tree: the root, and one level of leaves.
+/// Reads a file's extent tree: the root, and one level of leaves; or its block map.
 ///
 /// # Errors
 /// [`FsError::Format`] also for a deeper tree or one that does not begin where its parent says;
@@ -331,6 +333,13 @@ pub(crate) fn read_tree<D: Device>(
     position: disk::geometry::InodePosition,
     on_disk: &disk::inode::Inode,
 ) -> Result<ExtentTree, FsError> {
+    let has_blocks = matches!(
+        on_disk.file_type(),
+        Some(FileType::Regular | FileType::Directory)
+    );
+    if on_disk.flags & FLAG_EXTENTS == 0 && has_blocks {
+        return read_block_map(buffers, geometry, position, on_disk);
+    }
     let root = ExtentNode::decode_root(on_disk, position, geometry)?;
     let children = match &root {
         ExtentNode::Leaf(extents) => {
@@ -356,6 +365,21 @@ pub(crate) fn read_tree<D: Device>(
         leaves.push(child.child);
     }
     Ok(ExtentTree::from_parts(extents, leaves))
+}
+
+fn read_block_map<D: Device>(
+    buffers: &BufferCache<D>,
+    geometry: &Geometry,
+    position: disk::geometry::InodePosition,
+    on_disk: &disk::inode::Inode,
+) -> Result<ExtentTree, FsError> {
+    let (mut extents, pointers) = indirect::decode_root(on_disk, position, geometry)?;
+    if let Some(at) = pointers {
+        let buffer = buffers.get(at)?;
+        buffer
+            .read(|block| indirect::decode_block(block, (position, at), geometry, &mut extents))?;
+    }
+    Ok(ExtentTree::block_map(extents, pointers))
 }
 
 impl<D: Device> fmt::Debug for Filesystem<D> {

@@ -1,8 +1,9 @@
 //! Making a file, or a part of it, durable, and waiting for its I/O.
 //!
 //! # Source
-//! linux v7.0 fs/ext4/fsync.c `ext4_sync_file`; mm/filemap.c `file_write_and_wait_range`. There is
-//! no fdatasync of its own: what it leaves out are times, and this core keeps none.
+//! linux v7.0 fs/ext4/fsync.c `ext4_sync_file`, `ext4_fsync_journal`; mm/filemap.c
+//! `file_write_and_wait_range`. What fdatasync leaves out is the number of names: this core keeps
+//! no times.
 
 use crate::device::Device;
 use crate::error::FsError;
@@ -14,6 +15,15 @@ use crate::units::Lblk;
 use crate::{trace, writeback};
 use rt::sync::Arc;
 use std::ops::Range;
+
+/// How much of a file is to be durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// All of it: fsync, `O_SYNC`.
+    All,
+    /// Its data, and what is needed to read them: fdatasync, `O_DSYNC`.
+    Data,
+}
 
 /// Writes the file's dirty blocks and its inode, and returns when both are durable. Who has the
 /// file open in an [`OpenFile`] of their own asks [`fsync_file`] instead.
@@ -40,17 +50,35 @@ pub fn fsync_file<D: Device>(
     inode: &Arc<Inode>,
     file: &OpenFile,
 ) -> Result<(), FsError> {
-    sync_file(fs, inode, Lblk(0)..Lblk(u32::MAX), file)?;
+    sync_file(fs, inode, Lblk(0)..Lblk(u32::MAX), file, Sync::All)?;
+    acknowledge(inode);
+    Ok(())
+}
+
+/// As [`fsync`], for the file's data, its size and its blocks: what else has changed in its inode
+/// may wait.
+///
+/// # Errors
+/// As [`fsync`].
+pub fn fdatasync<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
+    let all = Lblk(0)..Lblk(u32::MAX);
+    sync_file(fs, inode, all, &inode.opened, Sync::Data)?;
+    acknowledge(inode);
+    Ok(())
+}
+
+/// What both promise: the content, and the size.
+fn acknowledge(inode: &Inode) {
     rt::acknowledged("fsync", || {
         args([
             ("ino", inode.ino.0.into()),
             ("size", inode.size.peek().into()),
         ])
     });
-    Ok(())
 }
 
-/// Writes the file's dirty blocks in a range, and its inode, and returns when both are durable.
+/// Writes the file's dirty blocks in a range, and of its inode what `sync` says, and returns when
+/// both are durable: `generic_write_sync`.
 ///
 /// # Locking
 /// As [`fsync`].
@@ -65,8 +93,9 @@ pub fn fsync_range<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     range: Range<Lblk>,
+    sync: Sync,
 ) -> Result<(), FsError> {
-    sync_file(fs, inode, range, &inode.opened)
+    sync_file(fs, inode, range, &inode.opened, sync)
 }
 
 /// # Errors
@@ -77,12 +106,13 @@ fn sync_file<D: Device>(
     inode: &Arc<Inode>,
     range: Range<Lblk>,
     file: &OpenFile,
+    sync: Sync,
 ) -> Result<(), FsError> {
     fs.expect_writable()?;
     let written = write_range(fs, inode, range);
     (fs.protocol.check_and_advance_wb_err)(fs, inode, file)?;
     written?;
-    let has_flushed = match inode.sync_tid() {
+    let has_flushed = match inode.sync_tid(sync) {
         Some(tid) => fs.journal().wait_commit(tid)?,
         None => false,
     };

@@ -4,10 +4,12 @@ use crate::cache::PageCache;
 use crate::design::Design;
 use crate::disk;
 use crate::disk::geometry::InodePosition;
+use crate::error::FsError;
 use crate::errseq::{MappingErrors, OpenFile};
 use crate::extent::status::{Cookie, StatusTree};
 use crate::extent::tree::ExtentTree;
 use crate::extent::{Mapping, Status};
+use crate::fsync::Sync;
 use crate::ioend::Ioend;
 use crate::journal::JournalInode;
 use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
@@ -50,6 +52,8 @@ pub struct Inode {
     pub opened: OpenFile,
     /// The last transaction that changed it, for fsync. A maximum: updates commute.
     sync_tid: LeafMutex<Option<Tid>>,
+    /// The last transaction that changed its size or its blocks, for fdatasync. A maximum too.
+    datasync_tid: LeafMutex<Option<Tid>>,
     /// Who has it open.
     users: SpinLock<u32>,
     /// Names that lead to it. Changed under `i_rwsem`, and read under it or once nobody uses the
@@ -128,6 +132,7 @@ impl Inode {
             opened: OpenFile::at(errors.sample()),
             errors,
             sync_tid: LeafMutex::new(None),
+            datasync_tid: LeafMutex::new(None),
             users: SpinLock::new(&class::I_COUNT, key, 0),
             links: LeafMutex::new(attributes.links),
             attributes,
@@ -243,18 +248,27 @@ impl Inode {
         self.links.with(|links| *links = to);
     }
 
-    /// Notes that a transaction changes the inode.
-    pub fn note_tid(&self, tid: Tid) {
-        self.sync_tid.with(|last| {
+    /// Notes that a transaction changes the inode, and with [`Sync::Data`] what is needed to read
+    /// its data.
+    pub fn note_tid(&self, tid: Tid, changes: Sync) {
+        let note = |last: &mut Option<Tid>| {
             if last.is_none_or(|last| tid.is_after(last)) {
                 *last = Some(tid);
             }
-        });
+        };
+        self.sync_tid.with(note);
+        if changes == Sync::Data {
+            self.datasync_tid.with(note);
+        }
     }
 
-    /// The last transaction that changed the inode, if one has since it was read from disk.
-    pub fn sync_tid(&self) -> Option<Tid> {
-        self.sync_tid.with(|last| *last)
+    /// The last transaction that changed the inode, or what is needed to read its data, if one has
+    /// since it was read from disk.
+    pub fn sync_tid(&self, sync: Sync) -> Option<Tid> {
+        match sync {
+            Sync::All => self.sync_tid.with(|last| *last),
+            Sync::Data => self.datasync_tid.with(|last| *last),
+        }
     }
 
     /// The inode as it belongs on disk. The orphan link is not part of it: the copy on disk is
@@ -264,6 +278,30 @@ impl Inode {
             size: self.disksize.peek(),
             blocks_512: (data.quota_used * 2) as u32,
             ..self.attributes.clone()
+        }
+    }
+
+    /// Whether its blocks are mapped by pointers instead of extents. It stays so.
+    pub fn is_block_mapped(&self) -> bool {
+        self.attributes.flags & disk::inode::FLAG_EXTENTS == 0
+    }
+
+    /// The largest that it can become, in bytes.
+    pub fn size_max(&self) -> u64 {
+        match self.is_block_mapped() {
+            true => Lblk(disk::indirect::BLOCKS_MAX).offset(),
+            false => disk::inode::FILE_SIZE_MAX,
+        }
+    }
+
+    /// Refuses what takes extents, which may be unwritten.
+    ///
+    /// # Errors
+    /// [`FsError::NeedsExtents`].
+    pub fn expect_extents(&self) -> Result<(), FsError> {
+        match self.is_block_mapped() {
+            true => Err(FsError::NeedsExtents),
+            false => Ok(()),
         }
     }
 

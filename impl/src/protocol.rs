@@ -201,8 +201,15 @@ pub struct Protocol<D: Device> {
     /// Before an extending direct write allocates: puts the file on the orphan list.
     pub dio_orphan_add: fn(&Filesystem<D>, &Inode) -> Result<(), FsError>,
 
+    /// Whether a direct write may allocate a hole, from a block on, or leaves it to the page cache.
+    pub dio_fills_hole: fn(&Inode, Lblk) -> bool,
+
     /// What new blocks from `lblk` on, allocated by a direct write, are to be.
     pub dio_kind_of_new_blocks: fn(&Inode, Lblk) -> Kind,
+
+    /// Whether something about the file must be committed before what a synchronous direct write,
+    /// up to a byte, writes in place can be found.
+    pub iomap_is_dirty: fn(&Filesystem<D>, &Inode, u64) -> bool,
 
     /// After the I/O of a direct write: converts its blocks, and raises the sizes if it extends.
     pub dio_write_end_io: fn(&Filesystem<D>, &DirectIo) -> Result<(), FsError>,
@@ -276,7 +283,9 @@ impl<D: Device> Protocol<D> {
             dio_must_wait: direct::checks::must_wait,
             dio_zero_eof: direct::write::zero_old_eof,
             dio_orphan_add: direct::extension::prepare,
+            dio_fills_hole: direct::map::dio_fills_hole,
             dio_kind_of_new_blocks: direct::map::kind_of_new_blocks,
+            iomap_is_dirty: direct::map::iomap_is_dirty,
             dio_write_end_io: direct::completion::write_end_io,
             handle_inode_extension: direct::extension::handle_inode_extension,
             inode_extension_cleanup: direct::extension::cleanup,

@@ -10,6 +10,7 @@ use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::extent::{Mapping, Status};
+use crate::fallocate::lock_to_change;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::trace::args;
@@ -38,8 +39,7 @@ pub fn punch_hole<D: Device>(
     offset: u64,
     len: u64,
 ) -> Result<(), FsError> {
-    fs.expect_writable()?;
-    let _rwsem = inode.i_rwsem.write();
+    let _rwsem = lock_to_change(fs, inode)?;
     let size = inode.size.get();
     if offset >= size || len == 0 {
         return Ok(());
@@ -49,7 +49,6 @@ pub fn punch_hole<D: Device>(
         end if end > size => Lblk::round_up(size).offset(),
         end => end,
     };
-    (fs.protocol.inode_dio_wait)(fs, inode);
     let _invalidate = inode.invalidate_lock.write();
     (fs.protocol.update_disksize_before_punch)(fs, inode, end)?;
     let blocks = Lblk::round_up(offset)..Lblk::containing(end);

@@ -8,7 +8,6 @@
 //! crash may show zeroes.
 
 use crate::device::Device;
-use crate::disk::inode::FILE_SIZE_MAX;
 use crate::error::FsError;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
@@ -64,7 +63,7 @@ pub fn truncate_up<D: Device>(
 
 /// As [`truncate_up`], for holders of `i_rwsem`.
 fn grow<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>, size: u64) -> Result<(), FsError> {
-    if size > FILE_SIZE_MAX {
+    if size > inode.size_max() {
         return Err(FsError::TooLarge);
     }
     let before = inode.size.get();

@@ -10,6 +10,7 @@ use crate::disk::inode::FileType;
 use crate::error::FsError;
 use crate::evict;
 use crate::fs::Filesystem;
+use crate::fsync::Sync;
 use crate::orphan;
 use crate::trace;
 
@@ -47,7 +48,7 @@ pub fn unlink<D: Device>(fs: &Filesystem<D>, name: &[u8]) -> Result<(), FsError>
             on_disk.links = 0
         })?;
         (fs.protocol.orphan_add)(fs, &mut handle, &inode)?;
-        inode.note_tid(handle.tid());
+        inode.note_tid(handle.tid(), Sync::All);
         // Counted while there is a name still, or who closes it last would delete it under us.
         inode.iget();
         inode.set_links(0);

@@ -14,6 +14,7 @@ use crate::error::FsError;
 use crate::extent::status::Cookie;
 use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
+use crate::fsync::Sync;
 use crate::inode::Inode;
 use crate::trace::args;
 use crate::units::{BLOCK_SIZE, Lblk};
@@ -67,8 +68,8 @@ pub fn buffered_write_from<D: Device>(
     }
 }
 
-/// As [`buffered_write`], to a file opened with `O_SYNC` or `O_DSYNC`: what has been written is
-/// durable when this returns. The two differ in times only, which this core does not keep.
+/// As [`buffered_write`], to a file opened with `O_DSYNC`: what has been written is durable when
+/// this returns. `O_SYNC` differs in times only, which this core does not keep.
 ///
 /// # Locking
 /// As [`buffered_write`], and after that, holding nothing, as [`fsync::fsync`].
@@ -90,7 +91,8 @@ pub fn synchronous_write<D: Device>(
         return Ok(());
     }
     let end = offset + bytes.len() as u64;
-    fsync::fsync_range(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+    let blocks = Lblk::containing(offset)..Lblk::round_up(end);
+    fsync::fsync_range(fs, inode, blocks, Sync::Data)?;
     rt::acknowledged("synchronous write", || {
         args([("ino", inode.ino.0.into()), ("", Value::Range(offset, end))])
     });
@@ -113,7 +115,7 @@ fn write<D: Device>(
     if user.is_empty() {
         return (0, Ok(()));
     }
-    if let Err(error) = fs.expect_writable() {
+    if let Err(error) = expect_writable(fs, inode, end) {
         return (0, Err(error));
     }
     let _rwsem = inode.i_rwsem.write();
@@ -132,6 +134,19 @@ fn write<D: Device>(
         args([("", trace::range(&blocks)), ("bytes", progress.0.into())])
     });
     progress
+}
+
+/// Refuses a write that ends at byte `end` if nothing is written any more, or the file can not be
+/// so large, or can not be written to in this design.
+fn expect_writable<D: Device>(fs: &Filesystem<D>, inode: &Inode, end: u64) -> Result<(), FsError> {
+    fs.expect_writable()?;
+    if end > inode.size_max() {
+        return Err(FsError::TooLarge);
+    }
+    match fs.design() {
+        Design::Im => inode.expect_extents(),
+        Design::Bh => Ok(()),
+    }
 }
 
 /// Writes, mapping by mapping. What a mapping reserved and did not use is given back before the

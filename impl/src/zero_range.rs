@@ -7,7 +7,7 @@
 use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
-use crate::fallocate::{SizeMode, alloc_file_blocks, checked_end};
+use crate::fallocate::{SizeMode, alloc_file_blocks, lock_to_allocate};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::trace::args;
@@ -31,7 +31,8 @@ use std::ops::Range;
 /// # Errors
 /// [`FsError::NoSpace`]: then some blocks have been allocated, and no content has changed.
 /// [`FsError::TooManyExtents`]: then part of the range may hold what it last held on disk.
-/// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
+/// [`FsError::NeedsExtents`], [`FsError::ReadOnly`], [`FsError::TooLarge`], [`FsError::Journal`],
+/// [`FsError::Device`].
 pub fn zero_range<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
@@ -39,13 +40,9 @@ pub fn zero_range<D: Device>(
     len: u64,
     mode: SizeMode,
 ) -> Result<(), FsError> {
-    let end = checked_end(offset, len)?;
-    if len == 0 {
+    let Some((_rwsem, end)) = lock_to_allocate(fs, inode, offset, len)? else {
         return Ok(());
-    }
-    fs.expect_writable()?;
-    let _rwsem = inode.i_rwsem.write();
-    (fs.protocol.inode_dio_wait)(fs, inode);
+    };
     let _invalidate = inode.invalidate_lock.write();
     let size = inode.size.get();
     let extends = mode == SizeMode::Extend && end > size;

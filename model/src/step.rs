@@ -135,6 +135,8 @@ steps! {
     /// Turn the unwritten extent written and raise `i_disksize`, in one handle.
     ConvertAndRaiseSize "convert to written and raise i_disksize"
         ["convert to written", "raise i_disksize"],
+    /// Raise `i_disksize` over what writeback has written.
+    RaiseDisksize "raise i_disksize" ["raise i_disksize"],
     /// Clear the folio's writeback flag.
     EndWriteback "end writeback" [],
     /// Put the file on the orphan list.

@@ -12,6 +12,12 @@ fn every_invariant_holds_with_every_rule() {
     holds(&DioExtension::new(Config::default()), 176_657, 41);
 }
 
+/// What executions of the code are compared with promises the same.
+#[test]
+fn every_invariant_holds_in_the_configuration_of_the_scenario() {
+    holds(&DioExtension::new(Config::of_scenario()), 3_822, 27);
+}
+
 #[test]
 fn every_rule_is_needed() {
     let without = |rule| DioExtension::new(Config::without(rule));

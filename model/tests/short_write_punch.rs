@@ -13,6 +13,12 @@ fn every_invariant_holds_with_every_rule() {
     holds(&ShortWritePunch::new(Config::default()), 119_617, 44);
 }
 
+/// What executions of the code are compared with promises the same.
+#[test]
+fn every_invariant_holds_in_the_configuration_of_the_scenario() {
+    holds(&ShortWritePunch::new(Config::of_scenario()), 20_517, 56);
+}
+
 #[test]
 fn every_rule_is_needed() {
     let without = |rule| ShortWritePunch::new(Config::without(rule));

@@ -73,6 +73,14 @@ fn holds(config: &Config, unique_states: usize, depth: usize) {
     );
 }
 
+/// What executions of the code are compared with promises the same.
+#[test]
+fn every_invariant_holds_in_the_configuration_of_the_scenario() {
+    let outcome = writeback_truncate::check(&Config::of_scenario(), &mut |_| {});
+    assert_eq!(outcome.verdict, Verdict::Holds);
+    assert_eq!(outcome.explored.unique_states, 48_782);
+}
+
 #[test]
 fn every_invariant_holds_with_every_rule() {
     holds(&Config::default(), 13_458, 43);

@@ -4,7 +4,7 @@ use crate::differential::Judge;
 use crate::exit::Failure;
 use crate::gate::Profile;
 use crate::model::args::ModelCommand;
-use crate::suite::{self, Catalogue, Design, Engine, Granularity, Request};
+use crate::suite::{self, Catalogue, Conformance, Design, Engine, Granularity, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use cutpoint::crash::{CutMode, Tear};
@@ -113,6 +113,10 @@ pub struct CheckArgs {
     /// How a write that is not durable may tear.
     #[arg(long, value_name = "WHERE", default_value = "block", value_parser = tears())]
     pub tear: Tear,
+    /// Whether executions are followed in the model, where the scenario has one: those of the
+    /// correct protocol, none, or all and nothing else is judged.
+    #[arg(long, value_name = "WHICH", default_value = "on", value_parser = conformances())]
+    pub conformance: Conformance,
     /// Make part I of N of the search; `cutpoint merge` puts the results together.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
     pub shard: Shard,
@@ -297,6 +301,7 @@ impl CheckArgs {
             tear: self.tear,
             recovery_crashes: self.recovery_crashes,
             shard: self.shard,
+            conformance: self.conformance,
         })
     }
 }
@@ -332,6 +337,7 @@ pub fn of_request(request: &Request) -> Vec<String> {
         "shard",
         (!request.shard.is_whole()).then(|| request.shard.to_string()),
     );
+    option("conformance", Some(request.conformance.to_string()));
     args
 }
 
@@ -371,6 +377,15 @@ fn designs() -> impl TypedValueParser<Value = Design> {
 fn granularities() -> impl TypedValueParser<Value = Granularity> {
     one_of(
         Granularity::ALL
+            .iter()
+            .map(|item| (item.name(), *item))
+            .collect(),
+    )
+}
+
+fn conformances() -> impl TypedValueParser<Value = Conformance> {
+    one_of(
+        Conformance::ALL
             .iter()
             .map(|item| (item.name(), *item))
             .collect(),
@@ -461,6 +476,7 @@ mod tests {
             tear: Tear::Sector,
             recovery_crashes: 0,
             shard: Shard::new(2, 3).unwrap(),
+            conformance: Conformance::Only,
             ..usual.clone()
         };
         for request in [usual, unusual] {

@@ -7,7 +7,7 @@ pub use cutpoint_suite::check::check_from;
 pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;
 pub use cutpoint_suite::report::{Part, Replayed, Report, Verdict};
-pub use cutpoint_suite::request::{Design, Engine, Granularity, Request};
+pub use cutpoint_suite::request::{Conformance, Design, Engine, Granularity, Request};
 pub use cutpoint_suite::resume::{Resume, lock};
 
 /// What the command line calls the ways to choose power cuts.

@@ -155,7 +155,10 @@ impl Catalogue {
             let name = format!("I{number}");
             let violates =
                 |variant: &Variant| variant.invariant == name || variant.breaks.contains(&name);
-            let by = self.variants.iter().filter(|(_, variant)| violates(variant));
+            let by = self
+                .variants
+                .iter()
+                .filter(|(_, variant)| violates(variant));
             let by = by.map(|(name, _)| name.as_str()).collect();
             (name, by)
         })

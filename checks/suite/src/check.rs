@@ -1,7 +1,10 @@
 //! Running a check: an explorer over a scenario, and the crash engine over every execution.
 
 mod control;
+mod following;
 mod kept;
+
+pub use following::{CONFORMS, LEFT};
 
 use crate::catalogue::Catalogue;
 use crate::contract::Contract;
@@ -12,7 +15,7 @@ use crate::oracle::{self, Promise};
 use crate::reach;
 use crate::record::{self, BaseImage};
 use crate::report::{External, Part, Progress, Report, Verdict};
-use crate::request::{Engine, Granularity, Request, RequestError};
+use crate::request::{Conformance, Engine, Granularity, Request, RequestError};
 use crate::resume::{Keeper, Resume};
 use crate::usage::Usage;
 use crate::{on_loom, on_shuttle};
@@ -27,6 +30,7 @@ use cutpoint::lockgraph::LockGraph;
 use cutpoint::verdict::within_preemptions;
 use cutpoint_event::{Class, Finding, Log, pending};
 use cutpoint_traces::Trace;
+use following::{Following, follows_cuts};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -122,6 +126,8 @@ pub(crate) struct Session {
     reached: BTreeMap<&'static str, u64>,
     locks: LockGraph,
     lock_cycle: Option<Box<Trace>>,
+    /// The execution that is no path of the model.
+    deviation: Option<Box<Trace>>,
     split: u64,
 }
 
@@ -155,6 +161,8 @@ impl Session {
                 contract,
                 e2fsck: E2fsck::find(base.block_size),
                 unjudged: RefCell::default(),
+                following: Following::of(request),
+                mode: request.crash,
             },
             base,
             checker,
@@ -164,6 +172,7 @@ impl Session {
             reached: BTreeMap::new(),
             locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
             lock_cycle: None,
+            deviation: None,
             split: 0,
         })
     }
@@ -176,6 +185,7 @@ impl Session {
         self.reached.clear();
         self.locks = LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name));
         self.lock_cycle = None;
+        self.deviation = None;
     }
 
     /// What crash checks are made of.
@@ -291,12 +301,19 @@ impl Session {
         request: &Request,
         execution: &Execution<'_>,
     ) -> ControlFlow<()> {
-        if execution.outcome != Outcome::Finished {
+        let is_only = request.conformance == Conformance::Only;
+        let is_whole = execution.outcome == Outcome::Finished;
+        if (is_whole || is_only) && self.deviates(request, execution) {
+            return ControlFlow::Break(());
+        }
+        if !is_whole {
             return ControlFlow::Continue(());
         }
         reach::add(&mut self.reached, &reach::of_execution(execution.log));
         self.order_locks(request, execution);
-        match self.checker.check(execution.log, &self.recovery) {
+        let checked = self.checker.check(execution.log, &self.recovery);
+        self.has_followed();
+        match checked {
             Ok(()) => return ControlFlow::Continue(()),
             Err(CrashFailure::HarnessBroken(why)) => self.broken = Some(why),
             Err(CrashFailure::Violated(violation)) => {
@@ -336,6 +353,12 @@ impl Session {
         }
         if let Some(trace) = self.crash.take() {
             return Some(Verdict::Violated(trace));
+        }
+        if let Some(trace) = self.deviation.take() {
+            return Some(Verdict::Violated(trace));
+        }
+        if request.conformance == Conformance::Only {
+            return None;
         }
         let Some(found) = explored.finding.as_ref() else {
             return self.lock_cycle.take().map(Verdict::Violated);
@@ -433,6 +456,8 @@ pub(crate) fn options(request: &Request) -> Options {
         },
         stack_size: 1 << 18,
         count_traces: true,
+        // What others find does not end a search for what is no path of the model.
+        past_findings: request.conformance == Conformance::Only,
         shard: request.shard,
         ..Options::default()
     }
@@ -490,6 +515,9 @@ pub(crate) struct Recovery {
     contract: &'static Contract,
     e2fsck: E2fsck,
     unjudged: RefCell<Unjudged>,
+    /// The model's part, and which power cuts are looked at.
+    following: Option<Following>,
+    mode: CutMode,
 }
 
 /// Images that the external judge could not judge.
@@ -503,7 +531,12 @@ impl Recover for Recovery {
     type Promise = Promise;
 
     fn promises(&self, log: &Log, cut: &Cut) -> Vec<Promise> {
-        oracle::promises(self.contract, log, cut)
+        let mut promises = oracle::promises(self.contract, log, cut);
+        let follows = follows_cuts(self.mode).then_some(self.following.as_ref());
+        if let Some(following) = follows.flatten() {
+            promises.extend(following.promises(log, cut));
+        }
+        promises
     }
 
     fn recover_and_judge(

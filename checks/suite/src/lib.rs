@@ -12,6 +12,8 @@ mod names;
 pub mod catalogue;
 pub mod request;
 
+pub mod conformance;
+
 pub mod check;
 pub mod minimise;
 pub mod replay;

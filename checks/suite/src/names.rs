@@ -8,6 +8,8 @@ macro_rules! with_names {
             dio_extend_vs_delalloc_writeback,
             direct_write_pair,
             direct_write_vs_read,
+            dsync_direct_write,
+            failed_writeback,
             fsync_vs_checkpoint,
             growth_past_tail,
             growth_vs_mapped_store,

@@ -5,6 +5,7 @@
 //! besides (zeroes below a size that was set whatever had been written below it). What else may be
 //! there is the scenario's [`Contract`].
 
+use crate::conformance::{self, Recovered};
 use crate::content::{BLOCK_SIZE, Found};
 use crate::contract::{Contract, Zeroes};
 use cutpoint::crash::{CrashFinding, Cut};
@@ -28,6 +29,10 @@ pub enum Promise {
     Size(u64),
     /// The bytes from the first to the second number hold this.
     Holds(u64, u64, Found),
+    /// The model may recover this. One of all these must be found.
+    May(Recovered),
+    /// The model can not follow what is in the cut.
+    OffModel,
 }
 
 /// The promises at a cut, in an order that does not depend on the interleaving.
@@ -95,6 +100,33 @@ pub fn judge_presence(is_there: bool, promises: &[Promise]) -> Result<(), CrashF
         ),
         _ => Ok(()),
     }
+}
+
+/// Judges what the model knows of a recovered file, if the model has said anything.
+///
+/// # Errors
+/// [`conformance::INVARIANT`], if the model can not recover that.
+pub fn judge_by_model(found: Recovered, promises: &[Promise]) -> Result<(), CrashFinding> {
+    let finding = |expected: String| {
+        Err(CrashFinding {
+            invariant: conformance::INVARIANT,
+            expected,
+            observed: format!("recovery finds {found}"),
+        })
+    };
+    if promises.contains(&Promise::OffModel) {
+        return finding("the model can follow what happened before the power cut".into());
+    }
+    let may = promises.iter().filter_map(|promise| match promise {
+        Promise::May(recovered) => Some(recovered),
+        _ => None,
+    });
+    let may: Vec<_> = may.collect();
+    if may.is_empty() || may.contains(&&found) {
+        return Ok(());
+    }
+    let list: Vec<_> = may.iter().map(ToString::to_string).collect();
+    finding(format!("the model recovers {}", list.join(", or ")))
 }
 
 /// Judges the recovered size.

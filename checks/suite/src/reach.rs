@@ -52,11 +52,16 @@ pub const OTHER_ALLOCATED: &str = "other file allocated before the commit";
 /// I/O of a file without a name ended before the file was deleted.
 pub const COMPLETED_UNLINKED: &str = "I/O completed between unlink and delete";
 
+/// Data of a file could not be written.
+pub const DATA_FAILED: &str = "device failed a write of data";
+/// A synchronous direct write had to force a commit.
+pub const DIO_SYNCED: &str = "direct write raised the size and then committed";
+
 /// Whether an execution was in a state, by its log.
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 22] = [
+const STATES: [(&str, IsIn); 24] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
@@ -97,6 +102,10 @@ const STATES: [(&str, IsIn); 22] = [
     }),
     (TAIL_ZEROED, |log| {
         happens(log, "zero end of block") || happens(log, "zero part of block")
+    }),
+    (DATA_FAILED, |log| happens(log, "note writeback error")),
+    (DIO_SYNCED, |log| {
+        in_order(log, &["raise i_disksize and i_size", "commit"])
     }),
     (END_PROTECTED, |log| happens(log, "protect old end of file")),
     (STORED_AGAIN, |log| {

@@ -2,9 +2,10 @@
 //! looks at what comes of it.
 
 use crate::check::{Session, options};
+use crate::conformance;
 use crate::on_shuttle;
 use crate::report::{Replayed, Verdict};
-use crate::request::{Request, RequestError};
+use crate::request::{Conformance, Request, RequestError};
 use cutpoint::crash::Tear;
 use cutpoint::explore::Execution;
 use cutpoint::explore::replay::Matched;
@@ -90,6 +91,12 @@ pub(crate) fn request_of(trace: &Trace, variant: Option<&str>) -> Result<Request
     {
         request.tear = Tear::Sector;
     }
+    // Other counterexamples are about other invariants, which is all that is looked at again.
+    request.conformance = match trace.violation.invariant == conformance::INVARIANT {
+        false => Conformance::Off,
+        true if variant.is_some() => Conformance::Only,
+        true => Conformance::On,
+    };
     let nested = cuts.len().saturating_sub(1) as u32;
     request.recovery_crashes = request.recovery_crashes.max(nested);
     Ok(request)

@@ -37,6 +37,8 @@ pub struct Request {
     pub recovery_crashes: u32,
     /// Which part of the search.
     pub shard: Shard,
+    /// Whether executions are followed in the model.
+    pub conformance: Conformance,
 }
 
 impl Request {
@@ -59,6 +61,7 @@ impl Request {
             tear: Tear::Block,
             recovery_crashes: 1,
             shard: Shard::WHOLE,
+            conformance: Conformance::On,
         }
     }
 }
@@ -129,6 +132,18 @@ named! {
         Im = "im",
         /// Handle before folio, ordered data.
         Bh = "bh",
+    }
+}
+
+named! {
+    /// Whether executions are followed in the scenario's model, if it has one.
+    Conformance {
+        /// Those of the correct protocol are.
+        On = "on",
+        /// None is.
+        Off = "off",
+        /// All are, and nothing else is judged.
+        Only = "only",
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::extfs::delalloc::Delalloc;
 use super::extfs::design::Design;
+use super::extfs::fs::DataError;
 use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
 use super::scenarios::setting::Mounting;
@@ -39,6 +40,7 @@ pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> O
             request::Design::Bh => Design::Bh,
         },
         delalloc: Delalloc::Always,
+        data_error: DataError::Report,
         protocol: variants::protocol(variant)?,
     };
     with_names!(with_scenario!(scenario, module => {

@@ -10,9 +10,10 @@ use crate::completion::convert_unwritten;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::{Background, Filesystem};
+use crate::inode::Inode;
 use crate::lock::{Flag, Key, WorkList, class};
 use crate::trace::{self, args};
-use crate::{allocate, orphan};
+use crate::{allocate, fsync, orphan};
 use rt::sync::LeafMutex;
 
 /// A direct write that nobody waits for yet, as its caller sees it.
@@ -45,10 +46,11 @@ impl AsyncWrite {
 ///
 /// # Locking
 /// Requires: `i_dio_count`, which it gives back; and `i_rwsem`, exclusive, if the write extends
-/// the file. Takes: what [`write_end_io`] takes, and then folio locks.
+/// the file. Takes: what [`write_end_io`] takes, and then folio locks; where the write is
+/// synchronous, what [`fsync::fsync_range`] takes.
 ///
 /// # Errors
-/// What the I/O failed with, or what [`write_end_io`] fails with.
+/// What the I/O failed with, or what [`write_end_io`] or [`fsync::fsync_range`] fails with.
 pub fn complete<D: Device>(fs: &Filesystem<D>, mut dio: DirectIo) -> Result<usize, FsError> {
     for ticket in std::mem::take(&mut dio.tickets) {
         if let Err(error) = fs.device().complete(ticket) {
@@ -71,7 +73,22 @@ pub fn complete<D: Device>(fs: &Filesystem<D>, mut dio: DirectIo) -> Result<usiz
         }
     };
     dio.inode.dio_count.end();
-    outcome
+    let written = outcome?;
+    if let Some(sync) = dio.sync.filter(|_| written > 0 && !dio.is_through) {
+        // After the sizes, which are part of it.
+        fsync::fsync_range(fs, &dio.inode, dio.blocks(), sync)?;
+    }
+    Ok(written)
+}
+
+/// Says that what a synchronous write has written is durable.
+pub(super) fn acknowledge(inode: &Inode, offset: u64, written: usize) {
+    if written > 0 {
+        rt::acknowledged("synchronous write", || {
+            let end = offset + written as u64;
+            args([("ino", inode.ino.0.into()), ("", (offset..end).into())])
+        });
+    }
 }
 
 /// Makes what was submitted part of the file: converts its blocks, and raises the sizes if it
@@ -147,7 +164,11 @@ impl<D: Device> Filesystem<D> {
 
 fn end_async<D: Device>(fs: &Filesystem<D>, mut dio: DirectIo) {
     let kiocb = dio.kiocb.take();
+    let (inode, offset, sync) = (dio.inode.clone(), dio.offset, dio.sync);
     let outcome = complete(fs, dio);
+    if let (Ok(written), Some(_)) = (&outcome, sync) {
+        acknowledge(&inode, offset, *written);
+    }
     if let Some(kiocb) = kiocb {
         kiocb.end(outcome);
     }

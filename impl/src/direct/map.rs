@@ -14,12 +14,14 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fallocate::fill_hole;
 use crate::fs::Filesystem;
+use crate::fsync::Sync;
 use crate::inode::Inode;
 use crate::units::Lblk;
 use std::ops::Range;
 
 /// Maps the beginning of a range of blocks that is to be written. Says also whether the blocks are
-/// new, so that they hold what an earlier owner left.
+/// new, so that they hold what an earlier owner left. `None` if they must be written through the
+/// page cache: `ENOTBLK`.
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive unless the range is allocated. Takes: where there is a hole, a
@@ -36,14 +38,30 @@ pub fn map_for_write<D: Device>(
     fs: &Filesystem<D>,
     inode: &Inode,
     range: Range<Lblk>,
-) -> Result<(Mapping, bool), FsError> {
+) -> Result<Option<(Mapping, bool)>, FsError> {
     let (mapping, _) = inode.query(range.start);
     let mapping = mapping.clipped(range.clone()).unwrap_or(mapping);
     match mapping.status {
-        Status::Written(_) | Status::Unwritten(_) => Ok((mapping, false)),
+        Status::Written(_) | Status::Unwritten(_) => Ok(Some((mapping, false))),
         Status::Delayed => Err(FsError::RacedWithStore),
-        Status::Hole => allocate::retry_after_commit(fs, || allocate_hole(fs, inode, &range)),
+        Status::Hole if !(fs.protocol.dio_fills_hole)(inode, range.start) => Ok(None),
+        Status::Hole => {
+            allocate::retry_after_commit(fs, || allocate_hole(fs, inode, &range)).map(Some)
+        }
     }
+}
+
+/// Whether a direct write may allocate a hole from `lblk` on. Not where the file is mapped by
+/// pointers and the hole lies inside it: the blocks would be written ones before they have been
+/// written, and a crash would show what they held.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, so that the size stays.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `ext4_iomap_alloc`, which returns `ENOTBLK`.
+pub fn dio_fills_hole(inode: &Inode, lblk: Lblk) -> bool {
+    !inode.is_block_mapped() || lblk.offset() >= inode.size.get()
 }
 
 fn allocate_hole<D: Device>(
@@ -68,14 +86,31 @@ fn allocate_hole<D: Device>(
 
 /// What new blocks from `lblk` on are to be. The size asked is the file's, not the one on disk:
 /// writeback of other blocks may raise that one beyond these at any moment, and they would be read
-/// before they are written.
+/// before they are written. Pointers know no unwritten blocks.
 ///
 /// # Locking
 /// Requires: `i_rwsem`, exclusive, so that the size stays.
 pub fn kind_of_new_blocks(inode: &Inode, lblk: Lblk) -> Kind {
-    if lblk.offset() >= inode.size.get() {
+    if inode.is_block_mapped() || lblk.offset() >= inode.size.get() {
         Kind::Written
     } else {
         Kind::Unwritten
     }
+}
+
+/// Whether there is something about the file that must be committed before data written up to byte
+/// `end` can be found: its size or its blocks have changed, or the write ends beyond the end of the
+/// file, so that its own completion will change the size.
+///
+/// # Locking
+/// Requires: `i_rwsem`.
+///
+/// # Source
+/// linux v7.0 fs/ext4/inode.c `ext4_set_iomap`, `ext4_inode_datasync_dirty`: `IOMAP_F_DIRTY`.
+pub fn iomap_is_dirty<D: Device>(fs: &Filesystem<D>, inode: &Inode, end: u64) -> bool {
+    let is_committed = |tid| fs.journal().committed().is_at_or_after(tid);
+    let is_dirty = inode
+        .sync_tid(Sync::Data)
+        .is_some_and(|tid| !is_committed(tid));
+    is_dirty || end > inode.size.get()
 }

@@ -29,7 +29,10 @@ pub mod write;
 pub use checks::WriteChecks;
 pub use completion::AsyncWrite;
 pub use submit::DirectIo;
-pub use write::{Submitted, direct_write, direct_write_async, direct_write_from};
+pub use write::{
+    Submitted, direct_write, direct_write_async, direct_write_from, direct_write_sync,
+    direct_write_sync_async,
+};
 
 use crate::device::Device;
 use crate::fs::{Background, Filesystem};

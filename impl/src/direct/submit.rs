@@ -13,6 +13,7 @@ use crate::device::{Device, Durability, Ticket};
 use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
+use crate::fsync::Sync;
 use crate::inode::Inode;
 use crate::read;
 use crate::trace::{self, args};
@@ -31,6 +32,13 @@ pub struct DirectIo {
     pub asked: usize,
     /// Bytes submitted, from `offset` on.
     pub submitted: usize,
+    /// How much is to be durable when it ends, if anything is.
+    pub sync: Option<Sync>,
+    /// Whether all that has been submitted is durable once it has completed: then nothing else of
+    /// the file is needed to read it.
+    pub is_through: bool,
+    /// Whether the rest must be written through the page cache, so that the caller waits.
+    pub falls_back: bool,
     /// Whether some of it goes to unwritten blocks, which must be converted.
     pub unwritten: bool,
     /// The device's receipts.
@@ -45,6 +53,9 @@ impl DirectIo {
     /// A write of `range` of which nothing has been submitted.
     pub fn new(inode: &Arc<Inode>, range: &Range<u64>) -> DirectIo {
         DirectIo {
+            sync: None,
+            is_through: false,
+            falls_back: false,
             inode: inode.clone(),
             offset: range.start,
             asked: (range.end - range.start) as usize,
@@ -53,6 +64,16 @@ impl DirectIo {
             tickets: Vec::new(),
             error: None,
             kiocb: None,
+        }
+    }
+
+    /// The same, to be durable when it has ended. Only with [`Sync::Data`] can it do without a
+    /// commit.
+    pub fn synchronous(self, sync: Option<Sync>) -> DirectIo {
+        DirectIo {
+            sync,
+            is_through: sync == Some(Sync::Data),
+            ..self
         }
     }
 
@@ -80,8 +101,13 @@ impl DirectIo {
         let blocks = Lblk::containing(self.offset)..Lblk::round_up(end);
         let mut lblk = blocks.start;
         while lblk < blocks.end {
-            let (mapping, is_new) = map::map_for_write(fs, &self.inode, lblk..blocks.end)?;
+            let mapped = map::map_for_write(fs, &self.inode, lblk..blocks.end)?;
+            let Some((mapping, is_new)) = mapped else {
+                self.falls_back = true;
+                return Ok(());
+            };
             trace::step("map", || trace::mapping(&mapping));
+            self.choose_durability(fs, &mapping, is_new);
             while lblk < mapping.end() {
                 let from = self.end() - lblk.offset();
                 let to = (end - lblk.offset()).min(BLOCK_SIZE as u64);
@@ -94,6 +120,24 @@ impl DirectIo {
             }
         }
         Ok(())
+    }
+
+    /// Whether what goes to a mapping is written through the device's cache. It is only if all of it
+    /// overwrites, and nothing about the file has to be committed; then nobody commits anything.
+    ///
+    /// # Source
+    /// linux v7.0 fs/iomap/direct-io.c `iomap_dio_bio_iter`, `IOMAP_DIO_WRITE_THROUGH`.
+    fn choose_durability<D: Device>(
+        &mut self,
+        fs: &Filesystem<D>,
+        mapping: &Mapping,
+        is_new: bool,
+    ) {
+        let end = self.offset + self.asked as u64;
+        let overwrites = !is_new && matches!(mapping.status, Status::Written(_));
+        self.is_through = self.is_through
+            && overwrites
+            && !(fs.protocol.iomap_is_dirty)(fs, &self.inode, end.min(mapping.end().offset()));
     }
 
     fn submit_block<D: Device>(
@@ -116,7 +160,11 @@ impl DirectIo {
         trace::step("submit", || {
             args([("block", lblk.0.into()), ("at", pblk.0.into())])
         });
-        let ticket = fs.device().submit(pblk, &block, Durability::Volatile)?;
+        let durability = match self.is_through {
+            true => Durability::Fua,
+            false => Durability::Volatile,
+        };
+        let ticket = fs.device().submit(pblk, &block, durability)?;
         self.tickets.push(ticket);
         self.submitted += part.len();
         self.unwritten |= status == Status::Unwritten(Pblk(pblk.0));

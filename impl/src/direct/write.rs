@@ -12,7 +12,7 @@ use crate::device::Device;
 use crate::error::FsError;
 use crate::fallocate::checked_end;
 use crate::fs::Filesystem;
-use crate::fsync;
+use crate::fsync::{self, Sync};
 use crate::inode::Inode;
 use crate::trace::{self, args};
 use crate::units::Lblk;
@@ -31,11 +31,20 @@ pub enum Submitted {
     Queued(Arc<AsyncWrite>),
 }
 
-/// Whether the caller waits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Sync,
-    Async,
+/// How the caller wants it.
+#[derive(Clone, Copy)]
+struct Mode {
+    /// Whether the caller waits.
+    waits: bool,
+    /// How much is to be durable when the write has ended.
+    sync: Option<Sync>,
+}
+
+impl Mode {
+    const WAIT: Mode = Mode {
+        waits: true,
+        sync: None,
+    };
 }
 
 /// Writes `bytes` at `offset`, past the page cache. Returns the number of bytes written.
@@ -72,10 +81,7 @@ pub fn direct_write_from<D: Device>(
     offset: u64,
     user: &UserBuffer<'_>,
 ) -> Result<usize, FsError> {
-    match write_iter(fs, inode, offset, user, Mode::Sync)? {
-        Submitted::Done(written) => Ok(written),
-        Submitted::Queued(write) => fs.wait_direct_io(&write),
-    }
+    wait(fs, write_iter(fs, inode, offset, user, Mode::WAIT)?)
 }
 
 /// As [`direct_write_from`], but returns once the I/O has been submitted, unless it must be waited
@@ -89,7 +95,63 @@ pub fn direct_write_async<D: Device>(
     offset: u64,
     user: &UserBuffer<'_>,
 ) -> Result<Submitted, FsError> {
-    write_iter(fs, inode, offset, user, Mode::Async)
+    let mode = Mode {
+        waits: false,
+        sync: None,
+    };
+    write_iter(fs, inode, offset, user, mode)
+}
+
+/// As [`direct_write_from`], to a file opened with `O_SYNC` or `O_DSYNC`.
+///
+/// # Locking
+/// As [`direct_write`]; at the end of the I/O, under what is held then, what
+/// [`fsync::fsync_range`] takes.
+///
+/// # Crash
+/// Once it has returned without an error, the written bytes survive, and so does the size that they
+/// need. Where the write only overwrites, and nothing about the file waits for a commit, its blocks
+/// are written through the device's cache, and nothing is committed.
+///
+/// # Errors
+/// As [`direct_write`], and then nothing is promised; as [`fsync::fsync`].
+///
+/// # Source
+/// linux v7.0 fs/iomap/direct-io.c `__iomap_dio_rw`, `iomap_dio_complete`; include/linux/fs.h
+/// `generic_write_sync`.
+pub fn direct_write_sync<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+    sync: Sync,
+) -> Result<usize, FsError> {
+    let sync = Some(sync);
+    let mode = Mode { waits: true, sync };
+    wait(fs, write_iter(fs, inode, offset, user, mode)?)
+}
+
+/// As [`direct_write_sync`] and [`direct_write_async`] at once: durable when it has ended.
+///
+/// # Errors
+/// As [`direct_write`].
+pub fn direct_write_sync_async<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+    sync: Sync,
+) -> Result<Submitted, FsError> {
+    let sync = Some(sync);
+    let mode = Mode { waits: false, sync };
+    write_iter(fs, inode, offset, user, mode)
+}
+
+fn wait<D: Device>(fs: &Filesystem<D>, submitted: Submitted) -> Result<usize, FsError> {
+    match submitted {
+        Submitted::Done(written) => Ok(written),
+        Submitted::Queued(write) => fs.wait_direct_io(&write),
+    }
 }
 
 fn write_iter<D: Device>(
@@ -104,23 +166,30 @@ fn write_iter<D: Device>(
         return Ok(Submitted::Done(0));
     }
     fs.expect_writable()?;
+    if range.end > inode.size_max() {
+        return Err(FsError::TooLarge);
+    }
     let (hold, checks) = lock_for_write(fs, inode, &range);
     if matches!(hold, Hold::Exclusive(_)) {
         (fs.protocol.dio_drain_before)(fs, inode, &checks);
     }
     let submitted = write_locked(fs, inode, &range, user, &checks, mode);
     drop(hold);
-    match submitted? {
-        Submitted::Done(written) if written < user.len() => {
-            let rest = user.rest(written);
-            let outcome = fall_back(fs, inode, offset + written as u64, &rest);
-            match outcome {
-                Err(_) if written > 0 => Ok(Submitted::Done(written)),
-                outcome => outcome.map(|more| Submitted::Done(written + more)),
-            }
+    let mut written = match submitted? {
+        Submitted::Done(written) => written,
+        queued => return Ok(queued),
+    };
+    if written < user.len() {
+        let rest = user.rest(written);
+        match fall_back(fs, inode, offset + written as u64, &rest, mode.sync) {
+            Err(error) if written == 0 => return Err(error),
+            more => written += more.unwrap_or(0),
         }
-        submitted => Ok(submitted),
     }
+    if mode.sync.is_some() {
+        completion::acknowledge(inode, offset, written);
+    }
+    Ok(Submitted::Done(written))
 }
 
 /// The write under `i_rwsem`.
@@ -169,11 +238,12 @@ fn rw<D: Device>(
         return Ok(Submitted::Done(0));
     }
     inode.dio_count.begin();
-    let mut dio = DirectIo::new(inode, range);
+    let mut dio = DirectIo::new(inode, range).synchronous(mode.sync);
     if let Err(error) = dio.submit(fs, user.pin()) {
         dio.error = Some(error);
     }
-    if mode == Mode::Async && !(fs.protocol.dio_must_wait)(checks) {
+    let may_queue = !mode.waits && !dio.falls_back;
+    if may_queue && !(fs.protocol.dio_must_wait)(checks) {
         let write = Arc::new(AsyncWrite::new(inode.ino.0));
         dio.kiocb = Some(write.clone());
         fs.direct_in_flight().push(dio);
@@ -208,6 +278,7 @@ fn fall_back<D: Device>(
     inode: &Arc<Inode>,
     offset: u64,
     rest: &UserBuffer<'_>,
+    sync: Option<Sync>,
 ) -> Result<usize, FsError> {
     trace::step("fall back to buffered write", || {
         args([("from", offset.into())])
@@ -215,7 +286,11 @@ fn fall_back<D: Device>(
     let written = buffered_write_from(fs, inode, offset, rest)?;
     if written > 0 {
         let end = offset + written as u64;
-        (fs.protocol.dio_flush_fallback)(fs, inode, Lblk::containing(offset)..Lblk::round_up(end))?;
+        let blocks = Lblk::containing(offset)..Lblk::round_up(end);
+        if let Some(sync) = sync {
+            fsync::fsync_range(fs, inode, blocks.clone(), sync)?;
+        }
+        (fs.protocol.dio_flush_fallback)(fs, inode, blocks)?;
     }
     Ok(written)
 }

@@ -33,6 +33,8 @@ pub enum Structure {
     Inode(Ino),
     /// A node of an inode's extent tree.
     ExtentNode(Ino),
+    /// The block map of an inode without extents.
+    BlockMap(Ino),
     /// A block of a directory.
     Directory(Ino),
     /// The journal's superblock.
@@ -48,6 +50,7 @@ impl fmt::Display for Structure {
             Structure::InodeBitmap => f.write_str("inode bitmap"),
             Structure::Inode(ino) => write!(f, "inode {ino}"),
             Structure::ExtentNode(ino) => write!(f, "extent node of inode {ino}"),
+            Structure::BlockMap(ino) => write!(f, "block map of inode {ino}"),
             Structure::Directory(ino) => write!(f, "directory {ino}"),
             Structure::JournalSuperblock => f.write_str("journal superblock"),
         }
@@ -163,6 +166,9 @@ pub enum Problem {
     /// The inode's blocks are not mapped by extents.
     #[error("the inode has no extent tree")]
     NoExtents,
+    /// An inode whose blocks are not mapped by pointers.
+    #[error("the inode has an extent tree instead of a block map")]
+    NoBlockMap,
 }
 
 /// A structure being decoded, from which its errors are made.

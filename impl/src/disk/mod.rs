@@ -30,6 +30,8 @@ pub mod inode;
 
 pub mod extent;
 
+pub mod indirect;
+
 pub mod dir;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 
 use super::{Mapping, Status};
 use crate::disk::extent::{Extent, ExtentNode, UNWRITTEN_LEN_MAX, WRITTEN_LEN_MAX};
+use crate::disk::indirect::{BLOCKS_MAX, INDIRECT_FROM};
 use crate::units::{Lblk, Pblk};
 use std::ops::Range;
 
@@ -24,14 +25,20 @@ pub struct ExtentTree {
     extents: Vec<Extent>,
     /// The leaf blocks, in order; none while everything fits into the inode.
     leaves: Vec<Pblk>,
+    /// Whether the file has no extent tree, but a block map. Then there are no unwritten extents,
+    /// and the one leaf is the pointer block.
+    is_block_map: bool,
 }
 
 /// Extents that the tree can hold: a full root of full leaves.
 pub const EXTENTS_MAX: usize = ExtentNode::ROOT_CAPACITY * ExtentNode::BLOCK_CAPACITY;
 
-/// More extents than the tree can hold.
+/// More extents than the tree can hold, or blocks beyond those that a block map reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the file has too many fragments: more than {EXTENTS_MAX} extents")]
+#[error(
+    "the file has too many fragments: more than {EXTENTS_MAX} extents, or without extents more than \
+     {BLOCKS_MAX} blocks"
+)]
 pub struct TooManyExtents;
 
 impl ExtentTree {
@@ -42,7 +49,25 @@ impl ExtentTree {
 
     /// A tree as read from disk.
     pub fn from_parts(extents: Vec<Extent>, leaves: Vec<Pblk>) -> ExtentTree {
-        ExtentTree { extents, leaves }
+        ExtentTree {
+            extents,
+            leaves,
+            is_block_map: false,
+        }
+    }
+
+    /// A block map as read from disk.
+    pub fn block_map(extents: Vec<Extent>, indirect: Option<Pblk>) -> ExtentTree {
+        ExtentTree {
+            extents,
+            leaves: indirect.into_iter().collect(),
+            is_block_map: true,
+        }
+    }
+
+    /// Whether the file has a block map.
+    pub fn is_block_map(&self) -> bool {
+        self.is_block_map
     }
 
     /// The extents, in order.
@@ -176,6 +201,11 @@ impl ExtentTree {
     /// everything fits into the inode.
     pub fn layout(&self) -> Vec<Range<usize>> {
         let count = self.extents.len();
+        if self.is_block_map {
+            let reaches = |extent: &Extent| extent.end() > INDIRECT_FROM;
+            let needs_leaf = self.extents.last().is_some_and(reaches);
+            return needs_leaf.then_some(0..count).into_iter().collect();
+        }
         if count <= ExtentNode::ROOT_CAPACITY {
             return Vec::new();
         }
@@ -193,7 +223,12 @@ impl ExtentTree {
                 _ => merged.push(extent),
             }
         }
-        if merged.len() > EXTENTS_MAX {
+        let reaches_too_far = |extent: &Extent| extent.end() > Lblk(BLOCKS_MAX);
+        let is_too_much = match self.is_block_map {
+            true => merged.last().is_some_and(reaches_too_far),
+            false => merged.len() > EXTENTS_MAX,
+        };
+        if is_too_much {
             return Err(TooManyExtents);
         }
         self.extents = merged;

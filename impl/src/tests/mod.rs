@@ -1,12 +1,14 @@
 //! Operations on a small file system in memory, in one thread: contents, sizes, and the invariants
 //! that hold while nothing is under way.
 
+mod block_map;
 mod direct;
 mod io_errors;
 mod mapped;
 mod ordered;
 mod restart;
 mod short_copy;
+mod sync_direct;
 
 use crate::design::Design;
 use crate::device::faults::{Fault, Faults};

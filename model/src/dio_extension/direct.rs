@@ -9,9 +9,10 @@ use crate::step::{Action, Actor, Step};
 /// The steps that direct write `number` and its I/O can take next.
 pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: &mut Vec<Action>) {
     let direct = &state.direct[number];
-    let block = block_of(number);
+    let block = state.block_of(number);
     let end = block.end();
-    let actor = Actor::DirectWriter(block.0);
+    let number_u8 = u8::try_from(number).expect("there are few writes");
+    let actor = Actor::DirectWriter(number_u8);
     let mut offer = |step| actions.push(Action::on(actor, step, block));
     match direct.at {
         // What the call takes first is a guess, made without the lock.
@@ -45,7 +46,10 @@ pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: 
         }
         At::Written => {
             if model.holds(Rule::SyncAfterSizeUpdate) || direct.promised {
-                offer(end_step(model, state, number));
+                offer(match model.config.as_code {
+                    true => end_step_of_code(state, number),
+                    false => end_step(model, state, number),
+                });
             } else {
                 offer(Step::Acknowledge);
             }
@@ -55,6 +59,14 @@ pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: 
         }
         At::Failed | At::Ended => offer(Step::InvalidateCacheAgain),
         At::Unprotected => offer(Step::RaiseSizes),
+        At::Converted => offer(Step::EndDirectIo),
+        At::Extending => offer(Step::ExtendInode),
+        At::Invalidated if model.config.as_code && direct.short => {
+            offer(Step::TruncateFailedWrite);
+        }
+        At::Invalidated if model.config.as_code && direct.extends && state.inode.orphan => {
+            offer(Step::OrphanDel);
+        }
         At::Invalidated => offer(Step::UnlockInode),
         At::Unlocked => {
             // What a synchronous write promises, a commit has made durable.
@@ -67,16 +79,11 @@ pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: 
     }
 }
 
-/// The block that direct write `number` writes.
-pub(super) fn block_of(number: usize) -> Lblk {
-    Lblk(u8::try_from(number).expect("there are few writes"))
-}
-
 /// What completes a write: inside the file the conversion, past its end the sizes too.
 fn end_step(model: &DioExtension, state: &State, number: usize) -> Step {
     let direct = &state.direct[number];
     let decides_again = !model.holds(Rule::DecideExtensionOnce);
-    let still_extends = block_of(number).end() > state.inode.i_disksize;
+    let still_extends = state.block_of(number).end() > state.inode.i_disksize;
     if !direct.extends || (decides_again && !still_extends) {
         Step::EndDirectIo
     } else if model.holds(Rule::OrphanDelWithSizes) {
@@ -86,9 +93,18 @@ fn end_step(model: &DioExtension, state: &State, number: usize) -> Step {
     }
 }
 
+/// What completes a write in the code, where each part has a handle of its own: first the
+/// conversion, if there is something to convert, and then another look at the sizes.
+fn end_step_of_code(state: &State, number: usize) -> Step {
+    match state.inode.extents[state.block_of(number).index()] {
+        Extent::Unwritten(_) => Step::Convert,
+        _ => Step::EndDirectIo,
+    }
+}
+
 /// Takes one of the steps that [`next`] gives.
 pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step: Step) {
-    let block = block_of(number);
+    let block = state.block_of(number);
     match step {
         Step::LockShared => set(state, number, At::Locked, Held::Shared),
         Step::LockExclusive => {
@@ -118,6 +134,16 @@ pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step
             state.direct[number].at = At::Failed;
             state.direct[number].failed = true;
         }
+        Step::Convert => {
+            convert(state, block);
+            state.direct[number].at = At::Converted;
+        }
+        Step::EndDirectIo if model.config.as_code => {
+            let inode = &state.inode;
+            let extends = block.end() > inode.i_disksize || block.end() > inode.i_size;
+            state.direct[number].at = if extends { At::Extending } else { At::Ended };
+        }
+        Step::OrphanDel if model.config.as_code => change_orphan(state, number, false),
         Step::EndDirectIo
         | Step::ExtendInode
         | Step::OrphanDel
@@ -154,14 +180,16 @@ pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step
 
 /// What is done to the inode when the I/O has ended, well or not.
 fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) {
-    let block = block_of(number);
+    let block = state.block_of(number);
     let mut at = At::Ended;
     match step {
         Step::EndDirectIo => convert(state, block),
         Step::ExtendInode => {
             convert(state, block);
             raise(model, state, number);
-            change_orphan(state, number, false);
+            if !state.direct[number].short {
+                change_orphan(state, number, false);
+            }
         }
         Step::OrphanDel => {
             convert(state, block);
@@ -173,6 +201,9 @@ fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) 
             let size = state.inode.i_size;
             state.inode.remove_extents(size, true);
             change_orphan(state, number, false);
+            if std::mem::take(&mut state.direct[number].short) {
+                at = At::Invalidated;
+            }
         }
     }
     state.direct[number].at = at;
@@ -187,12 +218,12 @@ fn set(state: &mut State, number: usize, at: At, held: Held) {
 /// else would see to it that the size on disk covers the data. Only what neither extends the file
 /// nor changes its mapping may share the lock.
 fn check(model: &DioExtension, state: &mut State, number: usize) {
-    let block = block_of(number);
+    let block = state.block_of(number);
     let inode = &state.inode;
     let end = block.end();
     let past_disksize = end > inode.i_disksize && model.holds(Rule::ExtendTestsDisksize);
     let extends = end > inode.i_size || past_disksize;
-    let overwrites = matches!(inode.extents[block.index()], Extent::Written(_));
+    let overwrites = inode.extents[block.index()].pblk().is_some();
     let direct = &mut state.direct[number];
     direct.extends = extends;
     let needs_exclusive = match model.holds(Rule::ExclusiveForExtension) {
@@ -208,7 +239,10 @@ fn check(model: &DioExtension, state: &mut State, number: usize) {
 
 /// A block past the end may be written at once, because the orphan record protects it.
 fn map(model: &DioExtension, state: &mut State, number: usize) {
-    let block = block_of(number);
+    let block = state.block_of(number);
+    if state.direct[number].short {
+        map_one_more(state, block);
+    }
     let pblk = state.free_block();
     let inode = &mut state.inode;
     let is_past_end = block.end() > inode.i_size;
@@ -231,6 +265,14 @@ fn map(model: &DioExtension, state: &mut State, number: usize) {
     }
 }
 
+/// The block after the one that is written, which the caller wanted written too.
+fn map_one_more(state: &mut State, block: Lblk) {
+    let pblk = state.free_block();
+    state.inode.extents[usize::from(block.end())] = Extent::Written(pblk);
+    state.inode.quota_used += 1;
+    state.inode.seq += 1;
+}
+
 fn convert(state: &mut State, block: Lblk) {
     let extent = &mut state.inode.extents[block.index()];
     if let Extent::Unwritten(pblk) = *extent {
@@ -240,7 +282,7 @@ fn convert(state: &mut State, block: Lblk) {
 }
 
 fn raise(model: &DioExtension, state: &mut State, number: usize) {
-    let end = block_of(number).end();
+    let end = state.block_of(number).end();
     let inode = &mut state.inode;
     inode.i_size = inode.i_size.max(end);
     inode.i_disksize = match model.holds(Rule::RaiseOnly) {

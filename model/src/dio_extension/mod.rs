@@ -76,6 +76,17 @@ pub enum Initial {
     OneBlock,
     /// Its last block was written through the page cache: delayed, and past `i_disksize`.
     DirtyTail,
+    /// As `DirtyTail`, and the first block, which the direct write is for, is unwritten.
+    Inside,
+    /// An unwritten block, a delayed one, and the direct write is for the one past the end.
+    Beyond,
+    /// As `Beyond`, and the write maps a second block for which its caller has no data.
+    BeyondShort,
+}
+
+impl Initial {
+    /// What the scenario of the code begins with.
+    pub const OF_SCENARIO: [Self; 3] = [Self::Inside, Self::Beyond, Self::BeyondShort];
 }
 
 /// The size of the model, and what may happen in it.
@@ -91,6 +102,10 @@ pub struct Config {
     pub errors: bool,
     /// How many commits the journal may make at most.
     pub commits: u8,
+    /// Whether steps are as fine as in the code, which converts in a handle of its own and then
+    /// looks at the sizes again, and which deletes the orphan record at last if it is still there.
+    /// The file begins as in the scenario.
+    pub as_code: bool,
     /// The rules in force.
     pub rules: Rules,
     /// Check this invariant only.
@@ -106,6 +121,7 @@ impl Default for Config {
             reads: 1,
             errors: true,
             commits: 2,
+            as_code: false,
             rules: Rules::all(),
             only: None,
         }
@@ -131,9 +147,30 @@ impl Config {
         }
     }
 
-    /// Blocks of the file: one for each direct write, and one for the buffered one.
-    fn blocks(&self) -> u8 {
-        self.writers + 1
+    /// The configuration that executions of the code are compared with: the scenario
+    /// `dio_extend_vs_delalloc_writeback`. Its first two blocks are one here, as are the two that a
+    /// direct write covers, unless it is short: nothing ever happens to one of them alone.
+    pub fn of_scenario() -> Self {
+        Self {
+            writers: 1,
+            truncate: false,
+            reads: 0,
+            errors: false,
+            commits: 8,
+            as_code: true,
+            ..Self::default()
+        }
+    }
+
+    /// Blocks of the file: one for each direct write, one for the buffered one, and what else the
+    /// beginning has.
+    fn blocks_at(&self, initial: Initial) -> u8 {
+        let more = match initial {
+            Initial::Beyond => 1,
+            Initial::BeyondShort => 2,
+            _ => 0,
+        };
+        self.writers + 1 + more
     }
 }
 
@@ -165,7 +202,7 @@ impl DioExtension {
             for number in 0..state.direct.len() {
                 direct::next(self, state, number, actions);
             }
-            actions.extend(others::next_of_writeback(state));
+            actions.extend(others::next_of_writeback(self, state));
             actions.extend(others::next_of_truncate(self, state));
         }
         actions.extend(others::next_of_mount(state));
@@ -177,7 +214,11 @@ impl Model for DioExtension {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        [Initial::Empty, Initial::OneBlock, Initial::DirtyTail]
+        let initial = match self.config.as_code {
+            true => Initial::OF_SCENARIO,
+            false => [Initial::Empty, Initial::OneBlock, Initial::DirtyTail],
+        };
+        initial
             .map(|initial| State::new(&self.config, initial))
             .to_vec()
     }
@@ -193,15 +234,17 @@ impl Model for DioExtension {
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
         let block = action.block.unwrap_or(Lblk(0));
-        let is_tail = block == state.last();
+        let direct = state.number_of(block);
         match action.actor {
             Actor::DirectWriter(number) => {
                 direct::apply(self, &mut next, usize::from(number), action.step);
             }
-            Actor::Device if !is_tail => {
-                direct::apply(self, &mut next, block.index(), action.step);
+            Actor::Device if let Some(number) = direct => {
+                direct::apply(self, &mut next, number, action.step);
             }
-            Actor::Writeback | Actor::Worker | Actor::Device => others::apply_writeback(&mut next),
+            Actor::Writeback | Actor::Worker | Actor::Device => {
+                others::apply_writeback(&mut next, action.step);
+            }
             Actor::Truncate => others::apply_truncate(&mut next),
             Actor::Reader => others::apply_reader(&mut next, block),
             _ => others::apply_power(&mut next, action.step),
@@ -301,7 +344,7 @@ fn ends_with_data(committed: &Metadata, medium: &[Content]) -> bool {
 fn promises_are_kept(state: &State) -> bool {
     let mut promised = state.direct.iter().enumerate().filter(|(_, d)| d.promised);
     promised.all(|(number, _)| {
-        let block = direct::block_of(number);
+        let block = state.block_of(number);
         state.inode.i_size >= block.end()
             && others::on_disk(state, block) == Some(version_of(number))
     })
@@ -310,8 +353,9 @@ fn promises_are_kept(state: &State) -> bool {
 /// I37: a clean folio is what the disk has, unless a direct write is at work on the block.
 fn clean_is_on_disk(state: &State) -> bool {
     let is_busy = |block: Lblk| {
-        let direct = state.direct.get(block.index());
+        let direct = state.number_of(block).map(|number| &state.direct[number]);
         direct.is_some_and(|d| matches!(d.at, At::InFlight | At::Written | At::Failed))
+            || direct.is_some_and(|d| matches!(d.at, At::Converted | At::Extending))
             || direct.is_some_and(|d| matches!(d.at, At::Ended | At::Unprotected))
     };
     let blocks = (0..state.inode.i_size).map(Lblk);
@@ -356,7 +400,7 @@ pub const RELOCKED: &str = "a direct write took the lock again";
 const SITUATIONS: &[(&str, Condition<DioExtension>)] = &[
     (OVERTAKEN, |_, s| {
         let mut direct = s.direct.iter();
-        s.inode.i_disksize > s.last().0
+        s.inode.i_disksize > s.tail.0
             && direct.any(|d| d.extends && matches!(d.at, At::InFlight | At::Written))
     }),
     (SHARED, |_, s| {

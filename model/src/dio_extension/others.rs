@@ -7,24 +7,26 @@ use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
 
 /// The step of writeback and its completion, as in the iomap design.
-pub(super) fn next_of_writeback(state: &State) -> Option<Action> {
+pub(super) fn next_of_writeback(model: &DioExtension, state: &State) -> Option<Action> {
     let (actor, step) = match state.writeback {
-        WritebackAt::Begin if state.folios[state.last().index()].is_dirty() => {
+        WritebackAt::Begin if state.folios[state.tail.index()].is_dirty() => {
             (Actor::Writeback, Step::LockFolio)
         }
         WritebackAt::Begin => (Actor::Writeback, Step::SkipFolio),
         WritebackAt::Locked => (Actor::Writeback, Step::LookUpAndAllocate),
         WritebackAt::Allocated => (Actor::Writeback, Step::SubmitIo),
         WritebackAt::InFlight => (Actor::Device, Step::CompleteIo),
+        WritebackAt::Completed if model.config.as_code => (Actor::Worker, Step::Convert),
         WritebackAt::Completed => (Actor::Worker, Step::ConvertAndRaiseSize),
+        WritebackAt::Converted => (Actor::Worker, Step::RaiseDisksize),
         WritebackAt::Done => return None,
     };
-    Some(Action::on(actor, step, state.last()))
+    Some(Action::on(actor, step, state.tail))
 }
 
 /// Takes the step that [`next_of_writeback`] gives.
-pub(super) fn apply_writeback(state: &mut State) {
-    let block = state.last();
+pub(super) fn apply_writeback(state: &mut State, step: Step) {
+    let block = state.tail;
     let index = block.index();
     state.writeback = match state.writeback {
         WritebackAt::Begin if state.folios[index].is_dirty() => {
@@ -57,12 +59,23 @@ pub(super) fn apply_writeback(state: &mut State) {
                 inode.extents[index] = Extent::Written(pblk);
             }
             inode.seq += 1;
-            inode.i_disksize = inode.i_disksize.max(block.end().min(inode.i_size));
-            state.folios[index] = clean(false);
-            WritebackAt::Done
+            if step == Step::Convert {
+                WritebackAt::Converted
+            } else {
+                raise_disksize(state)
+            }
         }
+        WritebackAt::Converted => raise_disksize(state),
         WritebackAt::Begin | WritebackAt::Done => WritebackAt::Done,
     };
+}
+
+/// Raises the size on disk to the end of the block, and ends its writeback.
+fn raise_disksize(state: &mut State) -> WritebackAt {
+    let inode = &mut state.inode;
+    inode.i_disksize = inode.i_disksize.max(state.tail.end().min(inode.i_size));
+    state.folios[state.tail.index()] = clean(false);
+    WritebackAt::Done
 }
 
 fn clean(writeback: bool) -> Folio {
@@ -166,7 +179,9 @@ pub(super) fn next_of_journal_and_power(
     }
     actions.push(Action::new(Actor::Power, Step::Crash));
     let has_changes = state.inode.metadata() != state.disk.committed;
-    if has_changes && state.commits < model.config.commits {
+    // Between conversion and size the worker's handle is open.
+    let handle_is_open = state.writeback == WritebackAt::Converted;
+    if has_changes && !handle_is_open && state.commits < model.config.commits {
         actions.push(Action::new(Actor::Journal, Step::Commit));
     }
 }

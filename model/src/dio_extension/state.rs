@@ -35,6 +35,10 @@ pub enum At {
     InFlight,
     /// Its data is on the device.
     Written,
+    /// Its blocks are converted, in a handle of their own.
+    Converted,
+    /// It has seen that a size is to be raised.
+    Extending,
     /// The device could not write it.
     Failed,
     /// The orphan record is deleted and the sizes are not raised, which is wrong.
@@ -64,6 +68,8 @@ pub struct Direct {
     pub failed: bool,
     /// Whether it has promised that its data is durable.
     pub promised: bool,
+    /// Whether it maps one block more than the caller's buffer has data for.
+    pub short: bool,
 }
 
 /// Where writeback is with the last block.
@@ -79,6 +85,8 @@ pub enum WritebackAt {
     InFlight,
     /// Its data is on the device.
     Completed,
+    /// Its block is converted; the size on disk is not raised yet.
+    Converted,
     /// Writeback has finished.
     Done,
 }
@@ -122,9 +130,13 @@ pub struct State {
     pub inode: Inode,
     /// The page cache.
     pub folios: Vec<Folio>,
-    /// The direct writes; number `i` writes block `i`.
+    /// The direct writes; each writes one block.
     pub direct: Vec<Direct>,
-    /// Writeback of the last block, which a buffered write may have made dirty.
+    /// The block of direct write number 0; the others follow it.
+    pub first: Lblk,
+    /// The block that a buffered write may have made dirty.
+    pub tail: Lblk,
+    /// Writeback of that block.
     pub writeback: WritebackAt,
     /// The truncate.
     pub truncate: TruncateAt,
@@ -151,8 +163,12 @@ pub fn version_of(number: usize) -> u8 {
 impl State {
     /// An initial state.
     pub fn new(config: &Config, initial: Initial) -> Self {
-        let blocks = config.blocks();
-        let last = Lblk(blocks - 1);
+        let blocks = config.blocks_at(initial);
+        let is_beyond = matches!(initial, Initial::Beyond | Initial::BeyondShort);
+        let (first, tail) = match is_beyond {
+            true => (Lblk(2), Lblk(1)),
+            false => (Lblk(0), Lblk(config.writers)),
+        };
         let mut metadata = Metadata::empty(blocks);
         let mut medium = vec![Content::Garbage; 2 * usize::from(blocks)];
         let mut folios = vec![Folio::Absent; usize::from(blocks)];
@@ -164,13 +180,19 @@ impl State {
                 version: FIRST_VERSION,
             });
         }
+        if matches!(
+            initial,
+            Initial::Inside | Initial::Beyond | Initial::BeyondShort
+        ) {
+            metadata.extents[0] = Extent::Unwritten(Pblk(0));
+        }
         let mut inode = Inode::mounted(&metadata);
         let mut writeback = WritebackAt::Done;
-        if initial == Initial::DirtyTail {
-            inode.extents[last.index()] = Extent::Delayed;
+        if !matches!(initial, Initial::Empty | Initial::OneBlock) {
+            inode.extents[tail.index()] = Extent::Delayed;
             (inode.reserved, inode.quota_reserved) = (1, 1);
-            inode.i_size = blocks;
-            folios[last.index()] = Folio::dirty(FIRST_VERSION);
+            inode.i_size = tail.end();
+            folios[tail.index()] = Folio::dirty(FIRST_VERSION);
             writeback = WritebackAt::Begin;
         }
         let direct = Direct {
@@ -180,11 +202,14 @@ impl State {
             pblk: None,
             failed: false,
             promised: false,
+            short: initial == Initial::BeyondShort,
         };
         Self {
             inode,
             folios,
             direct: vec![direct; usize::from(config.writers)],
+            first,
+            tail,
             writeback,
             truncate: TruncateAt::Begin,
             reads: config.reads,
@@ -198,9 +223,15 @@ impl State {
         }
     }
 
-    /// The last block of the file, the one that writeback is for.
-    pub fn last(&self) -> Lblk {
-        Lblk(u8::try_from(self.folios.len() - 1).expect("a file has few blocks"))
+    /// The block that direct write `number` writes.
+    pub fn block_of(&self, number: usize) -> Lblk {
+        Lblk(self.first.0 + u8::try_from(number).expect("there are few writes"))
+    }
+
+    /// The number of the direct write that writes a block.
+    pub fn number_of(&self, block: Lblk) -> Option<usize> {
+        let number = block.index().checked_sub(self.first.index())?;
+        (number < self.direct.len()).then_some(number)
     }
 
     /// Whether the truncate holds `i_rwsem`.
@@ -252,6 +283,7 @@ impl Readable for State {
         let inode = &self.inode;
         let direct = self.direct.iter().map(|direct| {
             let extends = if direct.extends { " extending" } else { "" };
+            let extends = extends.to_string() + if direct.short { " short" } else { "" };
             let promised = if direct.promised { " promised" } else { "" };
             format!("{:?}/{:?}{extends}{promised};", direct.at, direct.held)
         });

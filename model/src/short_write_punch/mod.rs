@@ -18,7 +18,8 @@
 //! - **Sizes.** Everything happens below the end of the file. Past it, where no mapped page can be
 //!   dirty, the punch need not look at folios at all.
 //! - **Each folio is one block, and a block has two halves.** A half is the least with which a
-//!   copy can end in the middle of a block. Folios of more blocks have flags for each of them.
+//!   copy can end in the middle of a block. Folios of more blocks have flags for each of them, and
+//!   are locked and reclaimed as a whole ([`Config::blocks_per_folio`]).
 //! - **`i_data_sem` is held between steps by writeback alone.** All other critical sections are one
 //!   step each, which waits while writeback is in its section.
 //! - **Completion is one step.** The order within it is the business of
@@ -92,6 +93,16 @@ pub struct Config {
     pub blocks: u8,
     /// Folios that may be reclaimed.
     pub reclaims: u8,
+    /// How often writeback goes over the file, at least once.
+    pub passes: u8,
+    /// Blocks that one folio holds, at least 1.
+    pub blocks_per_folio: u8,
+    /// The half of its block that the fault stores to, 0 or 1.
+    pub store_half: u8,
+    /// Whether the write call is as in the code: it also ends because it can not bring its caller's
+    /// page in, and it scans all that it did not use before it punches any of it. The file begins
+    /// as in the scenario.
+    pub as_code: bool,
     /// The rules in force.
     pub rules: Rules,
     /// Check this invariant only.
@@ -104,6 +115,10 @@ impl Default for Config {
         Self {
             blocks: 2,
             reclaims: 1,
+            passes: 1,
+            blocks_per_folio: 1,
+            store_half: 0,
+            as_code: false,
             rules: Rules::all(),
             only: None,
         }
@@ -116,6 +131,19 @@ impl Config {
         Self {
             blocks: 3,
             reclaims: 2,
+            ..Self::default()
+        }
+    }
+
+    /// The configuration that executions of the code are compared with: the scenario
+    /// `short_write_punch_vs_mmap_fault`, whose two blocks are in one folio.
+    pub fn of_scenario() -> Self {
+        Self {
+            reclaims: 2,
+            passes: 2,
+            blocks_per_folio: 2,
+            store_half: 1,
+            as_code: true,
             ..Self::default()
         }
     }
@@ -143,6 +171,15 @@ impl ShortWritePunch {
     /// If a number in `config` is outside its range.
     pub fn new(config: Config) -> Self {
         assert!((2..=4).contains(&config.blocks), "a file has 2 to 4 blocks");
+        assert!(
+            config.passes >= 1,
+            "writeback goes over the file at least once"
+        );
+        assert!(
+            config.blocks_per_folio >= 1,
+            "a folio has at least one block"
+        );
+        assert!(config.store_half <= 1, "a block has two halves");
         Self { config }
     }
 
@@ -173,6 +210,10 @@ impl Model for ShortWritePunch {
     /// Every block a hole or dirty, and every range of halves written that ends in the last block.
     fn init_states(&self) -> Vec<State> {
         let blocks = self.config.blocks;
+        if self.config.as_code {
+            let holes = vec![Initial::Hole; usize::from(blocks)];
+            return vec![State::new(&self.config, &holes, (0, 2 * blocks - 1))];
+        }
         let mut states = Vec::new();
         for set in 0..1_u8 << blocks {
             let initial = |block: u8| match set & (1_u8 << block) {
@@ -191,7 +232,7 @@ impl Model for ShortWritePunch {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         self.work(state, actions);
-        others::reclaimable(state, actions);
+        others::reclaimable(self, state, actions);
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -200,7 +241,7 @@ impl Model for ShortWritePunch {
             Actor::Writer => writer::apply(self, &mut next, action),
             Actor::Fault => others::apply_fault(self, &mut next, action),
             Actor::Writeback => others::apply_writeback(&mut next, action),
-            _ => others::apply_rest(&mut next, action),
+            _ => others::apply_rest(self, &mut next, action),
         }
         Some(next)
     }

@@ -1,7 +1,7 @@
 //! The fault, writeback with its completion, and reclaim.
 
 use super::ShortWritePunch;
-use super::state::{FaultAt, Folio, State, Tag, WritebackAt};
+use super::state::{FaultAt, Folio, State, Tag, WritebackAt, WriterAt};
 use super::writer::insert_delayed;
 use crate::file::{Extent, Lblk};
 use crate::rule::Rule;
@@ -16,8 +16,16 @@ pub(super) fn next_of_fault(model: &ShortWritePunch, state: &State) -> Option<Ac
             return (!excluded).then(|| Action::on(Actor::Fault, Step::LockInvalidate, block));
         }
         FaultAt::InvalidateLocked if state.folio_lock(block).is_none() => Step::LockFolio,
-        FaultAt::FolioLocked => Step::QueryMap,
-        FaultAt::FoundHole if !model.data_sem_is_held(state) => Step::InsertDelayed,
+        FaultAt::FolioLocked => {
+            return Some(Action::on(Actor::Fault, Step::QueryMap, state.fault_at));
+        }
+        FaultAt::FoundHole if !model.data_sem_is_held(state) => {
+            return Some(Action::on(
+                Actor::Fault,
+                Step::InsertDelayed,
+                state.fault_at,
+            ));
+        }
         FaultAt::Mapped => Step::Store,
         FaultAt::Stored => Step::UnlockFolio,
         FaultAt::FolioUnlocked => Step::UnlockInvalidate,
@@ -29,32 +37,33 @@ pub(super) fn next_of_fault(model: &ShortWritePunch, state: &State) -> Option<Ac
 /// Takes the step that [`next_of_fault`] gives.
 pub(super) fn apply_fault(model: &ShortWritePunch, state: &mut State, action: Action) {
     let index = state.fault_block().index();
+    let at = state.fault_at.index();
     state.fault = match action.step {
         Step::LockInvalidate => FaultAt::InvalidateLocked,
-        // The page is brought in if it is not there.
-        Step::LockFolio => {
-            let content = state.on_disk(state.inode.extents[index]);
-            let folio = state.folios[index].get_or_insert(Folio::fresh());
-            if !folio.uptodate {
-                folio.halves = content;
-                folio.uptodate = true;
-            }
-            FaultAt::FolioLocked
-        }
-        Step::QueryMap if state.inode.extents[index] == Extent::Hole => FaultAt::FoundHole,
-        Step::QueryMap => FaultAt::Mapped,
+        Step::LockFolio => lock_page(state),
+        Step::QueryMap if state.inode.extents[at] == Extent::Hole => FaultAt::FoundHole,
+        Step::QueryMap => go_on_in_page(state, at + 1),
         Step::InsertDelayed => {
             let again = model.holds(Rule::LookupAndReserveUnderOneLock);
-            if !again || state.inode.extents[index] == Extent::Hole {
-                insert_delayed(state, index);
+            let end = usize::from(state.folio(state.fault_block()).end);
+            let holes = state.inode.extents[at..end].iter();
+            let holes = holes.take_while(|extent| **extent == Extent::Hole).count();
+            // Without the second look it is the block that was looked up.
+            let length = if again { holes } else { holes.max(1) };
+            for offset in 0..length {
+                insert_delayed(state, at + offset);
             }
-            FaultAt::Mapped
+            go_on_in_page(state, at + length.max(1))
         }
         Step::Store => {
+            for block in state.folio(state.fault_block()) {
+                let folio = state.folios[usize::from(block)].as_mut();
+                folio.expect("it is locked").dirty = true;
+            }
+            let half = usize::from(model.config.store_half);
             let folio = state.folios[index].as_mut().expect("it is locked");
-            folio.halves.0[0] = Tag::Store;
-            folio.dirty = true;
-            state.expected[index].0[0] = Tag::Store;
+            folio.halves.0[half] = Tag::Store;
+            state.expected[index].0[half] = Tag::Store;
             FaultAt::Stored
         }
         Step::UnlockFolio => FaultAt::FolioUnlocked,
@@ -63,16 +72,50 @@ pub(super) fn apply_fault(model: &ShortWritePunch, state: &mut State, action: Ac
     };
 }
 
+/// The page is brought in if it is not there.
+fn lock_page(state: &mut State) -> FaultAt {
+    let page = state.folio(state.fault_block());
+    state.grab(state.fault_block());
+    state.fault_at = Lblk(page.start);
+    for index in page.map(usize::from) {
+        let content = state.on_disk(state.inode.extents[index]);
+        let folio = state.folios[index]
+            .as_mut()
+            .expect("it was just brought in");
+        if !folio.uptodate {
+            folio.halves = content;
+            folio.uptodate = true;
+        }
+    }
+    FaultAt::FolioLocked
+}
+
+/// Goes on to a block of the page, unless every block of it has been prepared.
+fn go_on_in_page(state: &mut State, index: usize) -> FaultAt {
+    state.fault_at = Lblk(u8::try_from(index).expect("a file has few blocks"));
+    if state.folio(state.fault_block()).contains(&state.fault_at.0) {
+        FaultAt::FolioLocked
+    } else {
+        state.fault_at = Lblk(0);
+        FaultAt::Mapped
+    }
+}
+
 /// The step that writeback takes next, unless it has finished or must wait.
 pub(super) fn next_of_writeback(model: &ShortWritePunch, state: &State) -> Option<Action> {
     let block = state.writeback_next;
     let step = match state.writeback {
-        WritebackAt::Between => match state.folios[block.index()] {
-            Some(folio) if folio.dirty => state
-                .folio_lock(block)
-                .is_none()
-                .then_some(Step::LockFolio)?,
-            _ => Step::SkipFolio,
+        WritebackAt::Between => match first_dirty(state) {
+            Some(block) => {
+                // What an earlier pass has sent off is waited for.
+                let mut page = state
+                    .folio(block)
+                    .map(|index| state.folios[usize::from(index)]);
+                let is_busy = page.any(|folio| folio.is_some_and(|folio| folio.writeback));
+                let is_free = state.folio_lock(block).is_none() && !is_busy;
+                return is_free.then(|| Action::on(Actor::Writeback, Step::LockFolio, block));
+            }
+            None => Step::SkipFolio,
         },
         WritebackAt::Locked if model.holds(Rule::LookupAndAllocateUnderOneLock) => Step::LookUp,
         WritebackAt::Locked => Step::QueryMap,
@@ -84,16 +127,29 @@ pub(super) fn next_of_writeback(model: &ShortWritePunch, state: &State) -> Optio
     Some(Action::on(Actor::Writeback, step, block))
 }
 
+/// The first dirty block of the folio that writeback is at.
+fn first_dirty(state: &State) -> Option<Lblk> {
+    let is_dirty = |block: &u8| {
+        let folio = state.folios[usize::from(*block)];
+        folio.is_some_and(|folio| folio.dirty)
+    };
+    let mut page = state.folio(state.writeback_next).into_iter();
+    page.find(is_dirty).map(Lblk)
+}
+
 /// Takes the step that [`next_of_writeback`] gives.
 pub(super) fn apply_writeback(state: &mut State, action: Action) {
     let block = state.writeback_next;
     state.writeback = match (action.step, state.writeback) {
         (Step::SkipFolio | Step::UnlockFolio, _) => return advance(state),
         (Step::LockFolio, _) => {
-            let folio = state.folios[block.index()].as_mut();
-            let folio = folio.expect("a dirty folio is in the cache");
-            folio.dirty = false;
-            folio.writeback = true;
+            for index in state.folio(block) {
+                let folio = state.folios[usize::from(index)].as_mut();
+                let folio = folio.expect("a dirty folio is in the cache");
+                folio.writeback |= folio.dirty;
+                folio.dirty = false;
+            }
+            state.writeback_next = action.block.unwrap_or(block);
             WritebackAt::Locked
         }
         // A delayed run reaches past the folio that is locked.
@@ -112,7 +168,7 @@ pub(super) fn apply_writeback(state: &mut State, action: Action) {
         }
         (Step::SubmitIo, _) => {
             submit(state, block);
-            WritebackAt::Submitted
+            go_on_in_folio(state)
         }
         (step, at) => unreachable!("writeback takes no step {step} at {at:?}"),
     };
@@ -144,12 +200,31 @@ fn submit(state: &mut State, block: Lblk) {
     }
 }
 
+/// Goes on to the next block of the locked folio that is to be written, if there is one.
+fn go_on_in_folio(state: &mut State) -> WritebackAt {
+    let in_flight = |block: u8| state.ioends.iter().any(|(other, ..)| other.0 == block);
+    let is_taken = |block: &u8| {
+        let folio = state.folios[usize::from(*block)];
+        folio.is_some_and(|folio| folio.writeback) && !in_flight(*block)
+    };
+    let mut rest = state.folio(state.writeback_next);
+    rest.start = state.writeback_next.end();
+    let Some(next) = rest.into_iter().find(is_taken) else {
+        return WritebackAt::Submitted;
+    };
+    state.writeback_next = Lblk(next);
+    WritebackAt::Locked
+}
+
 fn advance(state: &mut State) {
-    state.writeback_next = Lblk(state.writeback_next.end());
+    state.writeback_next = Lblk(state.folio(state.writeback_next).end);
     state.writeback = WritebackAt::Between;
     if state.writeback_next.index() == state.folios.len() {
         state.writeback_next = Lblk(0);
-        state.writeback = WritebackAt::Done;
+        state.passes -= 1;
+        if state.passes == 0 {
+            state.writeback = WritebackAt::Done;
+        }
     }
 }
 
@@ -161,13 +236,24 @@ pub(super) fn next_of_rest(state: &State, actions: &mut Vec<Action>) {
 }
 
 /// The folios that may be reclaimed: clean ones that nobody holds.
-pub(super) fn reclaimable(state: &State, actions: &mut Vec<Action>) {
+pub(super) fn reclaimable(model: &ShortWritePunch, state: &State, actions: &mut Vec<Action>) {
     if state.reclaims == 0 {
         return;
     }
+    // In the code the write call brings a folio in before it locks it.
+    let page = state.folio(state.write_block());
+    let is_brought_in = model.config.as_code && state.writer.at == WriterAt::Mapped;
+    if is_brought_in && state.folios[usize::from(page.start)].is_none() {
+        let block = Lblk(page.start);
+        actions.push(Action::on(Actor::Reclaim, Step::ReclaimFolio, block));
+    }
     for (number, folio) in (0..).zip(&state.folios) {
         let block = Lblk(number);
-        let is_idle = folio.is_some_and(|folio| !folio.dirty && !folio.writeback);
+        let is_clean = |folio: &Folio| !folio.dirty && !folio.writeback;
+        let page = state.folio(block);
+        let is_first = page.start == number;
+        let mut page = page.map(|index| state.folios[usize::from(index)]);
+        let is_idle = folio.is_some() && is_first && page.all(|f| f.as_ref().is_some_and(is_clean));
         if is_idle && state.folio_lock(block).is_none() {
             actions.push(Action::on(Actor::Reclaim, Step::ReclaimFolio, block));
         }
@@ -175,10 +261,14 @@ pub(super) fn reclaimable(state: &State, actions: &mut Vec<Action>) {
 }
 
 /// Takes a step that [`next_of_rest`] or [`reclaimable`] gives.
-pub(super) fn apply_rest(state: &mut State, action: Action) {
+pub(super) fn apply_rest(model: &ShortWritePunch, state: &mut State, action: Action) {
     if let (Step::ReclaimFolio, Some(block)) = (action.step, action.block) {
-        state.folios[block.index()] = None;
+        for index in state.folio(block) {
+            state.folios[usize::from(index)] = None;
+        }
         state.reclaims -= 1;
+        let is_brought_in = model.config.as_code && state.writer.at == WriterAt::Mapped;
+        state.writer.is_folio_gone |= is_brought_in;
         return;
     }
     let (block, halves, pblk) = state.ioends.remove(0);

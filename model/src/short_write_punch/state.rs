@@ -5,6 +5,7 @@ use crate::file::{Extent, Inode, Lblk, Pblk};
 use crate::readable::{Cell, Picture, Readable, Shade, fmt_variables, spaced};
 use crate::step::Actor;
 use std::fmt;
+use std::ops::Range;
 
 /// What the two halves of a block hold: whose write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +107,7 @@ pub enum WriterAt {
     End,
     /// It scans the unused blocks.
     Scan,
-    /// It has seen that a block is to be punched.
+    /// It has seen what is to be punched.
     ToPunch,
     /// It has punched.
     Punched,
@@ -129,6 +130,10 @@ pub struct Writer {
     pub is_short: bool,
     /// The block that it scans next.
     pub scan: Lblk,
+    /// The blocks that the scan has found and that are not punched yet, ascending.
+    pub found: Vec<Lblk>,
+    /// The folio that it brought in may have been reclaimed before it locks it.
+    pub is_folio_gone: bool,
     /// A folio that it has kept locked after the copy, which is wrong.
     pub kept: Option<Lblk>,
 }
@@ -192,6 +197,12 @@ pub struct State {
     pub writeback: WritebackAt,
     /// Folios that may still be reclaimed.
     pub reclaims: u8,
+    /// Passes of writeback that remain, the current one included.
+    pub passes: u8,
+    /// Blocks that one folio holds, which are locked and reclaimed together.
+    pub per_folio: u8,
+    /// The block that the fault is at: it prepares every block of its folio.
+    pub fault_at: Lblk,
     /// What a reader must see of each block. For invariants only.
     pub expected: Vec<Halves>,
 }
@@ -235,12 +246,17 @@ impl State {
                 map: None,
                 is_short: false,
                 scan: Lblk(0),
+                found: Vec::new(),
+                is_folio_gone: false,
                 kept: None,
             },
             fault: FaultAt::Begin,
             writeback_next: Lblk(0),
             writeback: WritebackAt::Between,
             reclaims: config.reclaims,
+            passes: config.passes,
+            per_folio: config.blocks_per_folio,
+            fault_at: Lblk(0),
             expected: blocks.iter().map(expected).collect(),
         }
     }
@@ -266,12 +282,27 @@ impl State {
             FaultAt::FolioLocked | FaultAt::FoundHole | FaultAt::Mapped | FaultAt::Stored
         );
         let writeback = !matches!(self.writeback, WritebackAt::Between | WritebackAt::Done);
-        if (writer && self.write_block() == block) || self.writer.kept == Some(block) {
+        let is_here = |other: Lblk| self.folio(other).contains(&block.0);
+        if (writer && is_here(self.write_block())) || self.writer.kept.is_some_and(is_here) {
             Some(Actor::Writer)
-        } else if fault && self.fault_block() == block {
+        } else if fault && is_here(self.fault_block()) {
             Some(Actor::Fault)
         } else {
-            (writeback && self.writeback_next == block).then_some(Actor::Writeback)
+            (writeback && is_here(self.writeback_next)).then_some(Actor::Writeback)
+        }
+    }
+
+    /// The blocks of the folio that holds a block.
+    pub fn folio(&self, block: Lblk) -> Range<u8> {
+        let first = block.0 / self.per_folio * self.per_folio;
+        let blocks = u8::try_from(self.folios.len()).expect("a file has few blocks");
+        first..blocks.min(first + self.per_folio)
+    }
+
+    /// Brings the folio of a block into the cache, if it is not there.
+    pub fn grab(&mut self, block: Lblk) {
+        for index in self.folio(block) {
+            self.folios[usize::from(index)].get_or_insert(Folio::fresh());
         }
     }
 

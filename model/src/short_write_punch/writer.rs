@@ -1,7 +1,7 @@
 //! The write call: look up, reserve, copy folio by folio, and give back what was not used.
 
 use super::ShortWritePunch;
-use super::state::{Folio, Halves, State, Tag, WriteMap, WriterAt};
+use super::state::{Halves, State, Tag, WriteMap, WriterAt};
 use crate::file::{Extent, Lblk};
 use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
@@ -15,7 +15,15 @@ pub(super) fn next(model: &ShortWritePunch, state: &State, actions: &mut Vec<Act
         // The look-up takes no lock, so what it finds can change at once.
         WriterAt::Begin => offer(Step::QueryMap, block),
         WriterAt::FoundHole if !sem_is_held => offer(Step::InsertDelayed, block),
-        WriterAt::Mapped if state.folio_lock(block).is_none() => offer(Step::LockFolio, block),
+        WriterAt::Mapped => {
+            if state.folio_lock(block).is_none() {
+                offer(Step::LockFolio, block);
+            }
+            // The caller's page is brought in before the folio is locked, or can not be.
+            if model.config.as_code {
+                offer(Step::FailCopy, block);
+            }
+        }
         // The cookie is compared under the folio lock. From then on nothing that changes the
         // block's content can happen, and changes of the mapping that leave the content alone do
         // not matter.
@@ -25,6 +33,11 @@ pub(super) fn next(model: &ShortWritePunch, state: &State, actions: &mut Vec<Act
             if is_current || !model.holds(Rule::CheckCookieAfterFolioLock) {
                 offer(Step::ReuseMap, block);
             } else {
+                offer(Step::DropMap, block);
+            }
+            // In the code the folio is brought in first and locked then; if it was reclaimed in
+            // between, the write begins again.
+            if is_current && state.writer.is_folio_gone {
                 offer(Step::DropMap, block);
             }
         }
@@ -56,10 +69,11 @@ pub(super) fn next(model: &ShortWritePunch, state: &State, actions: &mut Vec<Act
             }
         }
         WriterAt::ToPunch if !sem_is_held || !model.holds(Rule::PunchUnderDataSem) => {
-            offer(Step::PunchDelayed, state.writer.scan);
+            let found = state.writer.found.first();
+            offer(Step::PunchDelayed, *found.unwrap_or(&state.writer.scan));
         }
         WriterAt::Punched => offer(Step::UnlockInvalidate, block),
-        WriterAt::FoundHole | WriterAt::Mapped | WriterAt::ToPunch | WriterAt::Done => {}
+        WriterAt::FoundHole | WriterAt::ToPunch | WriterAt::Done => {}
     }
 }
 
@@ -69,14 +83,24 @@ pub(super) fn apply(model: &ShortWritePunch, state: &mut State, action: Action) 
         Step::QueryMap => look_up(state),
         Step::InsertDelayed => reserve(model, state),
         Step::LockFolio => {
-            let block = state.write_block();
-            state.folios[block.index()].get_or_insert(Folio::fresh());
+            state.grab(state.write_block());
             state.writer.at = WriterAt::FolioLocked;
         }
-        Step::ReuseMap => state.writer.at = WriterAt::MapChecked,
-        Step::DropMap => end(model, state),
+        Step::ReuseMap => {
+            state.writer.is_folio_gone = false;
+            state.writer.at = WriterAt::MapChecked;
+        }
+        Step::DropMap => {
+            state.writer.is_folio_gone = false;
+            end(model, state);
+        }
         Step::CopyIn => copy(model, state, part_end(state)),
         Step::ShortCopy => short(model, state, 1),
+        Step::FailCopy if state.writer.at == WriterAt::Mapped => {
+            state.writer.is_folio_gone = false;
+            state.writer.is_short = true;
+            end(model, state);
+        }
         Step::FailCopy => short(model, state, 0),
         Step::UnlockFolio => go_on(model, state),
         Step::KeepFolio => {
@@ -87,8 +111,9 @@ pub(super) fn apply(model: &ShortWritePunch, state: &mut State, action: Action) 
         }
         Step::LockInvalidate => state.writer.at = WriterAt::Scan,
         Step::ScanFolio => scan(model, state),
+        Step::PunchDelayed if model.config.as_code => punch_found(model, state),
         Step::PunchDelayed => {
-            punch(model, state);
+            punch(model, state, state.writer.scan);
             go_on_scanning(state);
         }
         Step::UnlockInvalidate => finish(state),
@@ -250,7 +275,16 @@ fn end(model: &ShortWritePunch, state: &mut State) {
 fn scan(model: &ShortWritePunch, state: &mut State) {
     let folio = state.folios[state.writer.scan.index()];
     let is_dirty = folio.is_some_and(|folio| folio.dirty);
-    if is_dirty && model.holds(Rule::PunchCleanOnly) {
+    let spares = is_dirty && model.holds(Rule::PunchCleanOnly);
+    if model.config.as_code {
+        if !spares {
+            state.writer.found.push(state.writer.scan);
+        }
+        go_on_scanning(state);
+        if state.writer.at == WriterAt::Punched && !state.writer.found.is_empty() {
+            state.writer.at = WriterAt::ToPunch;
+        }
+    } else if spares {
         go_on_scanning(state);
     } else {
         state.writer.at = WriterAt::ToPunch;
@@ -268,10 +302,24 @@ fn go_on_scanning(state: &mut State) {
     };
 }
 
+/// Removes the first run of the blocks that the scan has found, in one critical section.
+fn punch_found(model: &ShortWritePunch, state: &mut State) {
+    let found = std::mem::take(&mut state.writer.found);
+    let is_next = |pair: &[Lblk]| pair[1].0 == pair[0].end();
+    let length = 1 + found.windows(2).take_while(|pair| is_next(pair)).count();
+    for block in &found[..length] {
+        punch(model, state, *block);
+    }
+    state.writer.found = found[length..].to_vec();
+    if state.writer.found.is_empty() {
+        state.writer.at = WriterAt::Punched;
+    }
+}
+
 /// Removes a delayed block, and releases its reservation.
-fn punch(model: &ShortWritePunch, state: &mut State) {
+fn punch(model: &ShortWritePunch, state: &mut State, block: Lblk) {
     let inode = &mut state.inode;
-    let extent = &mut inode.extents[state.writer.scan.index()];
+    let extent = &mut inode.extents[block.index()];
     match *extent {
         Extent::Hole => return,
         Extent::Delayed => {

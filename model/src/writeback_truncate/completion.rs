@@ -20,7 +20,19 @@ pub(super) fn next(model: &WritebackTruncate, state: &State, actions: &mut Vec<A
     let complete = |ioend: &Ioend| Action::on(Actor::Device, Step::CompleteIo, ioend.data.block);
     actions.extend(in_flight.take(at_once).map(complete));
 
-    let Some(ioend) = current(state) else { return };
+    if let Some(ioend) = current(state) {
+        offer(model, state, ioend, actions);
+    }
+    // Of an I/O of several blocks, all are converted before the writeback of the first ends.
+    let at = |stage| state.ioends.iter().find(move |ioend| ioend.stage == stage);
+    if model.config.as_code && at(IoStage::Converted).is_some() {
+        let next = at(IoStage::Completed).into_iter();
+        next.for_each(|ioend| offer(model, state, ioend, actions));
+    }
+}
+
+/// Offers what the worker does next for an ioend, unless it must wait.
+fn offer(model: &WritebackTruncate, state: &State, ioend: &Ioend, actions: &mut Vec<Action>) {
     let block = ioend.data.block;
     let step = match ioend.stage {
         IoStage::Completed if model.holds(Rule::ConvertBeforeEndWriteback) => {
@@ -56,13 +68,17 @@ pub(super) fn apply(model: &WritebackTruncate, state: &mut State, action: Action
             state.disk.medium[ioend.pblk.index()] = Content::Data(ioend.data);
         }
         Step::ConvertAndRaiseSize => {
-            let ioend = *current(state).expect("the worker has data to look at");
+            let ioend = chosen(
+                state,
+                action,
+                [IoStage::EndedUnconverted, IoStage::Completed],
+            );
             convert(state, &ioend);
             raise_size(model, state, &ioend);
             advance(state, ioend, IoStage::Converted);
         }
         Step::EndWriteback => {
-            let ioend = *current(state).expect("the worker has data to look at");
+            let ioend = chosen(state, action, [IoStage::Converted, IoStage::Completed]);
             end_writeback(state, &ioend);
             advance(state, ioend, IoStage::EndedUnconverted);
         }
@@ -80,6 +96,16 @@ fn current(state: &State) -> Option<&Ioend> {
         .iter()
         .find(begun)
         .or_else(|| state.ioends.iter().find(completed))
+}
+
+/// The data that a step of the worker is for: in the first of two stages, or else in the second.
+fn chosen(state: &State, action: Action, stages: [IoStage; 2]) -> Ioend {
+    let of_block = |ioend: &&Ioend| Some(ioend.data.block) == action.block;
+    let mut found = stages.iter().filter_map(|stage| {
+        let mut in_stage = state.ioends.iter().filter(|ioend| ioend.stage == *stage);
+        in_stage.find(of_block)
+    });
+    *found.next().expect("the worker has data to look at")
 }
 
 /// Turns the range written, if it is unwritten; its data is on the device.

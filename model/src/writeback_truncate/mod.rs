@@ -38,7 +38,8 @@
 //! - **One folio has one block, and sizes are in blocks.** Zeroing the tail of a partial block
 //!   takes part in other races, not in this one.
 //! - **Writeback sends one I/O for each block.** A larger one completes, converts and ends in
-//!   larger steps, which is the special case in which nobody comes between the smaller ones.
+//!   larger steps. With [`Config::as_code`] the worker converts blocks before it ends the writeback
+//!   of earlier ones, which is what a larger I/O adds.
 //! - **One folio at a time is dropped, in ascending order,** and each under its lock. The kernel
 //!   first drops what it can without waiting. Whether a later folio is still there makes no
 //!   difference to writeback, which passes over it in any case, as it lies past the end by then.
@@ -117,6 +118,10 @@ pub struct Config {
     pub crash: bool,
     /// Whether the device may complete data in another order than that of its submission.
     pub device_reorders: bool,
+    /// Whether steps are as the code takes them. An I/O may have several blocks: the worker then
+    /// converts more of them before it ends the writeback of the first. And an append whose map is
+    /// out of date gives its reservation back and begins again.
+    pub as_code: bool,
     /// The rules in force.
     pub rules: Rules,
     /// Check this invariant only, instead of every invariant and every required situation. It must
@@ -135,6 +140,7 @@ impl Default for Config {
             commits: 2,
             crash: true,
             device_reorders: false,
+            as_code: false,
             rules: Rules::all(),
             only: None,
         }
@@ -148,6 +154,18 @@ impl Config {
             blocks: 8,
             passes: 2,
             commits: 3,
+            ..Self::default()
+        }
+    }
+
+    /// The configuration that executions of the code are compared with: the file of the scenario
+    /// `writeback_vs_truncate`, a second pass for what the first one leaves, I/O of several blocks,
+    /// and as many commits as anybody asks for.
+    pub fn of_scenario() -> Self {
+        Self {
+            passes: 2,
+            commits: 8,
+            as_code: true,
             ..Self::default()
         }
     }
@@ -199,7 +217,7 @@ impl WritebackTruncate {
     fn work(&self, state: &State, actions: &mut Vec<Action>) {
         actions.extend(writeback::next(self, state));
         completion::next(self, state, actions);
-        actions.extend(truncate::next(self, state));
+        truncate::next(self, state, actions);
         actions.extend(power::next_of_mount(state));
     }
 

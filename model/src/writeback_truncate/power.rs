@@ -80,7 +80,9 @@ fn crash(model: &WritebackTruncate, state: &mut State) {
         next: Lblk(0),
         at: WritebackAt::Done,
         passes_left: 0,
+        inside: 0,
         map: None,
     };
     state.truncate = 0;
+    state.append_cookie = 0;
 }

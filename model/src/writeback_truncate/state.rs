@@ -62,6 +62,8 @@ pub struct Writeback {
     pub at: WritebackAt,
     /// Passes over the file that remain, the current one included.
     pub passes_left: u8,
+    /// The file's size when the folio was locked, if allocation may reach that far.
+    pub inside: u8,
     /// The mapping found last.
     pub map: Option<Map>,
 }
@@ -92,6 +94,8 @@ pub struct State {
     pub writeback: Writeback,
     /// How many steps of its program the truncating task has taken.
     pub truncate: usize,
+    /// The inode's sequence counter when the append reserved its block, if the append compares it.
+    pub append_cookie: u8,
     /// What survives a power cut.
     pub disk: Disk,
     /// Commits made so far.
@@ -116,9 +120,11 @@ impl State {
                 next: Lblk(0),
                 at: WritebackAt::Between,
                 passes_left: config.passes,
+                inside: 0,
                 map: None,
             },
             truncate: 0,
+            append_cookie: 0,
             disk: Disk {
                 committed: Metadata::empty(config.blocks),
                 medium: vec![Content::Garbage; 2 * blocks],

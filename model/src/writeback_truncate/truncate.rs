@@ -94,8 +94,26 @@ fn append(config: &Config) -> Vec<Action> {
         .to_vec()
 }
 
+/// The steps that the task can take next.
+///
+/// In the code the append compares its map's cookie under the folio lock. It may find the map out
+/// of date because the worker has converted another block; then it gives its reservation back, and
+/// reserves again. A map that goes out of date after the comparison serves all the same.
+pub(super) fn next(model: &WritebackTruncate, state: &State, actions: &mut Vec<Action>) {
+    let next = next_of_program(model, state);
+    actions.extend(next);
+    let copies = next.filter(|action| action.step == Step::CopyIn);
+    if let Some(copies) = copies
+        && model.config.as_code
+        && state.append_cookie != state.inode.seq
+    {
+        let step = Step::PunchDelayed;
+        actions.push(Action { step, ..copies });
+    }
+}
+
 /// The step that the task takes next, unless it has finished or must wait.
-pub(super) fn next(model: &WritebackTruncate, state: &State) -> Option<Action> {
+fn next_of_program(model: &WritebackTruncate, state: &State) -> Option<Action> {
     if state.power != Power::On {
         return None;
     }
@@ -117,6 +135,15 @@ pub(super) fn next(model: &WritebackTruncate, state: &State) -> Option<Action> {
 pub(super) fn apply(model: &WritebackTruncate, state: &mut State, action: Action) {
     let size = model.config.truncate_to;
     let inode = &mut state.inode;
+    if action.step == Step::PunchDelayed {
+        // Writeback may have allocated it meanwhile; then it stays.
+        if inode.extents[usize::from(size)] == Extent::Delayed {
+            inode.remove_extents(size, true);
+        }
+        state.append_cookie = 0;
+        state.truncate -= 1;
+        return;
+    }
     state.truncate += 1;
     match (action.step, action.block) {
         // Where the task is says which handle and which folio lock it has.
@@ -130,13 +157,20 @@ pub(super) fn apply(model: &WritebackTruncate, state: &mut State, action: Action
             inode.remove_extents(size, model.holds(Rule::ReleaseReservationOnRemove));
         }
         (Step::OrphanDel, _) => inode.orphan = false,
+        (Step::InsertDelayed, Some(block)) if inode.extents[block.index()] != Extent::Hole => {
+            state.append_cookie = inode.seq;
+        }
         (Step::InsertDelayed, Some(block)) => {
             inode.extents[block.index()] = Extent::Delayed;
             inode.reserved += 1;
             inode.quota_reserved += 1;
             inode.seq += 1;
+            if model.config.as_code {
+                state.append_cookie = inode.seq;
+            }
         }
         (Step::CopyIn, Some(block)) => {
+            state.append_cookie = 0;
             state.folios[block.index()] = Folio::dirty(2);
             inode.i_size = inode.i_size.max(block.end());
         }

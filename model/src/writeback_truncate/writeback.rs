@@ -65,16 +65,28 @@ pub(super) fn apply(model: &WritebackTruncate, state: &mut State, action: Action
                 *dirty = false;
                 *writeback = true;
             }
+            if model.config.as_code {
+                state.writeback.inside = state.inode.i_size;
+            }
             WritebackAt::Locked
         }
         (Step::ReuseMap, _) => WritebackAt::Mapped,
         (Step::QueryMap, _) => query(&model.config, state),
         (Step::StartHandle, WritebackAt::FoundDelayed(end)) => WritebackAt::HandleOpen(end),
-        // Another look may find that the run has become shorter, a hole, or mapped.
-        (Step::LookUpAndAllocate, WritebackAt::HandleOpen(end)) => match look_up(state, end) {
-            Some(end) => allocate(model, state, end),
-            None => WritebackAt::Allocated,
-        },
+        // Another look may find that the run has become shorter, a hole, or mapped. The code also
+        // allocates what an append has added to it, below the size that it sampled.
+        (Step::LookUpAndAllocate, WritebackAt::HandleOpen(end)) => {
+            let inside = std::mem::take(&mut state.writeback.inside);
+            let end = if model.config.as_code {
+                Lblk(inside)
+            } else {
+                end
+            };
+            match look_up(state, end) {
+                Some(end) => allocate(model, state, end),
+                None => WritebackAt::Allocated,
+            }
+        }
         (Step::LookUp, WritebackAt::HandleOpen(end)) => match look_up(state, end) {
             Some(end) => WritebackAt::LookedUp(end),
             None => WritebackAt::Allocated,
@@ -181,6 +193,7 @@ fn submit(state: &mut State) -> WritebackAt {
 fn advance(config: &Config, state: &mut State) {
     let writeback = &mut state.writeback;
     writeback.at = WritebackAt::Between;
+    writeback.inside = 0;
     writeback.next = Lblk(writeback.next.0 + 1);
     if writeback.next.0 == config.blocks {
         writeback.next = Lblk(0);

@@ -4,7 +4,7 @@ use super::{Recovery, Session, options};
 use crate::e2fsck::E2fsck;
 use crate::on_shuttle;
 use crate::on_std::recovery::Judge;
-use crate::request::Request;
+use crate::request::{Conformance, Request};
 use cutpoint::crash::CutMode;
 use cutpoint::explore::{self, Options, Outcome, Shard};
 use std::cell::RefCell;
@@ -15,7 +15,8 @@ impl Session {
     /// be judged sound with nothing lost, and not with everything lost. Only for a variant: for the
     /// correct protocol itself it would be circular, and could hide what is wrong with it.
     pub(super) fn control(&mut self, request: &Request) -> Result<(), String> {
-        if request.variant.is_none() || request.crash == CutMode::Off {
+        let is_judged = request.conformance != Conformance::Only;
+        if request.variant.is_none() || request.crash == CutMode::Off || !is_judged {
             return Ok(());
         }
         self.control_by(request, self.recovery.correct.clone())
@@ -28,6 +29,8 @@ impl Session {
             contract: self.recovery.contract,
             e2fsck: E2fsck::find(self.base.block_size),
             unjudged: RefCell::default(),
+            following: None,
+            mode: request.crash,
         };
         let body = on_shuttle::runtime::body(&request.scenario, None, request.design);
         let body = body.ok_or("there is no correct protocol to run")?;

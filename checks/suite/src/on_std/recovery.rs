@@ -14,6 +14,7 @@ use super::extfs::mount::{MountOptions, MountReport};
 use super::extfs::protocol::Protocol;
 use super::extfs::units::{BLOCK_SIZE, Block, Lblk, Pblk};
 use super::variants;
+use crate::conformance::{self, Kind};
 use crate::content::{self, FILE_NAME, PART_SIZE};
 use crate::contract::Contract;
 use crate::e2fsck::{Condition, E2fsck, Judged};
@@ -43,7 +44,38 @@ pub fn judge(variant: Option<&str>, design: request::Design) -> Option<Judge> {
     }))
 }
 
-/// Judges a mounted file system by the file's size and content and by e2fsck's opinion. Says why,
+/// As [`judge`], by nothing but what the model may recover.
+pub fn judge_by_model(variant: Option<&str>, design: request::Design) -> Option<Judge> {
+    let protocol = variants::protocol(variant)?;
+    let design = match design {
+        request::Design::Im => Design::Im,
+        request::Design::Bh => Design::Bh,
+    };
+    Some(Rc::new(move |disk, _, promises, _| {
+        let (fs, report) = mount(disk, design, protocol)?;
+        let file = directory::lookup(&fs, FILE_NAME).map_err(|error| unreadable(&error))?;
+        oracle::judge_by_model(in_model(&file), promises)?;
+        Ok((observe(&report), None))
+    }))
+}
+
+/// A file, as far as the model knows it.
+fn in_model(file: &Inode) -> conformance::Recovered {
+    let kind = |lblk: usize| {
+        let lblk = Lblk(lblk as u32);
+        match file.query(lblk).0.status_at(lblk) {
+            Some(Status::Written(_)) => Kind::Written,
+            Some(Status::Unwritten(_)) => Kind::Unwritten,
+            _ => Kind::Hole,
+        }
+    };
+    conformance::Recovered {
+        size: file.size.get(),
+        kinds: std::array::from_fn(kind),
+    }
+}
+
+/// Judges a mounted file system by the file's size and content, by the model, and by e2fsck's opinion. Says why,
 /// if e2fsck had none.
 fn judge_recovered(
     fs: &Recovered,
@@ -61,6 +93,7 @@ fn judge_recovered(
     oracle::judge_presence(file.is_some(), promises)?;
     if let Some(file) = file {
         judge_content(disk, &file, contract, promises)?;
+        oracle::judge_by_model(in_model(&file), promises)?;
     }
     let unjudged = leave(fs, disk, e2fsck)?;
     Ok((observe(report), unjudged))
@@ -117,12 +150,11 @@ impl LazyDevice {
 /// A recovered file system.
 pub type Recovered = Filesystem<LazyDevice>;
 
-/// Mounts the disk, and judges what needs no knowledge of what was written to it: that it mounts,
-/// the core's invariants, and where the files' extents end.
+/// Mounts the disk.
 ///
 /// # Errors
-/// The first thing that is wrong.
-pub fn recover(
+/// It does not mount.
+fn mount(
     disk: &LazyDisk,
     design: Design,
     protocol: Protocol<LazyDevice>,
@@ -134,12 +166,26 @@ pub fn recover(
     };
     let device = Arc::new(LazyDevice(disk.clone()));
     let mounted = Filesystem::mount_with_protocol(device, options, protocol);
-    let (fs, report) = mounted.map_err(|error| CrashFinding {
+    let mounted = mounted.map_err(|error| CrashFinding {
         invariant: "mount",
         expected: "the image mounts after any power cut".into(),
         observed: error.to_string(),
     })?;
     disk.seal();
+    Ok(mounted)
+}
+
+/// Mounts the disk, and judges what needs no knowledge of what was written to it: that it mounts,
+/// the core's invariants, and where the files' extents end.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn recover(
+    disk: &LazyDisk,
+    design: Design,
+    protocol: Protocol<LazyDevice>,
+) -> Result<(Recovered, MountReport), CrashFinding> {
+    let (fs, report) = mount(disk, design, protocol)?;
     let violations = quiescent::violations(&fs).map_err(|error| unreadable(&error))?;
     if let Some(first) = violations.into_iter().next() {
         let (invariant, expected, observed) = (first.invariant, first.expected, first.observed);

@@ -6,6 +6,8 @@ pub mod append_vs_commit;
 pub mod dio_extend_vs_delalloc_writeback;
 pub mod direct_write_pair;
 pub mod direct_write_vs_read;
+pub mod dsync_direct_write;
+pub mod failed_writeback;
 pub mod fsync_vs_checkpoint;
 pub mod growth_past_tail;
 pub mod growth_vs_mapped_store;

@@ -5,7 +5,7 @@ use super::super::extfs::delalloc::Delalloc;
 use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::{Image, MemoryDevice};
 use super::super::extfs::device::recording::RecordingDevice;
-use super::super::extfs::fs::{Background, Filesystem};
+use super::super::extfs::fs::{Background, DataError, Filesystem};
 use super::super::extfs::inode::Inode;
 use super::super::extfs::invariants::quiescent;
 use super::super::extfs::mkfs::{MkfsOptions, mkfs};
@@ -36,6 +36,8 @@ pub struct Mounting {
     pub design: Design,
     /// Whether allocation waits for writeback.
     pub delalloc: Delalloc,
+    /// What follows when data of a file can not be written.
+    pub data_error: DataError,
     /// By which protocol it works: the correct one, or a variant of it.
     pub protocol: Protocol<RecordingDevice>,
 }
@@ -100,6 +102,7 @@ fn mount_recording(base: &Arc<Image>, blocks_per_folio: u32, mounting: &Mounting
     let options = MountOptions {
         design: mounting.design,
         delalloc: mounting.delalloc,
+        data_error: mounting.data_error,
         background: Background::Threads,
         ..mount_options(blocks_per_folio)
     };

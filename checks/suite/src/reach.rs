@@ -54,8 +54,8 @@ pub const COMPLETED_UNLINKED: &str = "I/O completed between unlink and delete";
 
 /// Data of a file could not be written.
 pub const DATA_FAILED: &str = "device failed a write of data";
-/// A synchronous direct write had to force a commit.
-pub const DIO_SYNCED: &str = "direct write raised the size and then committed";
+/// A direct write that converted nothing forced a commit of what another had converted.
+pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion";
 
 /// Whether an execution was in a state, by its log.
 type IsIn = fn(&Log) -> bool;
@@ -105,7 +105,10 @@ const STATES: [(&str, IsIn); 24] = [
     }),
     (DATA_FAILED, |log| happens(log, "note writeback error")),
     (DIO_SYNCED, |log| {
-        in_order(log, &["raise i_disksize and i_size", "commit"])
+        in_order(
+            log,
+            &["convert to written", "direct I/O completes", "commit"],
+        )
     }),
     (END_PROTECTED, |log| happens(log, "protect old end of file")),
     (STORED_AGAIN, |log| {

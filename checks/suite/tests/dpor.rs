@@ -66,8 +66,15 @@ fn exhausts(scenario: &str, design: Design, expected: &InDesign) {
 #[test]
 fn every_variant_violates_what_is_expected_with_the_fewest_preemptions() {
     for (name, variant) in &Catalogue::get().variants {
+        // A cycle in the order of locks belongs to no execution: it is what the search found within
+        // its bound, if it found nothing else.
+        let is_cycle = variant.invariant == "I34";
+        let most = match is_cycle {
+            true => variant.preemptions as usize,
+            false => PREEMPTIONS_MAX,
+        };
         let request = Request {
-            preemptions: Some(PREEMPTIONS_MAX),
+            preemptions: Some(most),
             ..Request::new(&variant.scenario, Some(name))
         };
         let report = check(&request, &mut |_| ()).unwrap();
@@ -76,7 +83,8 @@ fn every_variant_violates_what_is_expected_with_the_fewest_preemptions() {
         };
         assert_eq!(trace.violation.invariant, variant.invariant, "{name}");
         assert_eq!(trace.crash.is_some(), variant.needs_crash, "{name}");
-        assert_eq!(report.preemptions, Some(variant.preemptions), "{name}");
+        let preemptions = (!is_cycle).then_some(variant.preemptions);
+        assert_eq!(report.preemptions, preemptions, "{name}");
         trace.validate().unwrap();
     }
 }

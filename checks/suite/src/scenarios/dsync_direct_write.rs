@@ -1,20 +1,20 @@
-//! A synchronous direct write beyond the end, beside a commit, in the IM design.
+//! A synchronous direct write over another that nobody has committed, in the IM design.
 //!
-//! A file has a block, and a second one that was allocated beyond its end. A program writes that
-//! one directly, with O_DSYNC; when the write has returned it must survive, and so must the size
-//! that it needs. The journal commits once, at any moment.
+//! A file has two blocks, of which the second is unwritten. A program writes it directly, which
+//! converts it, and then writes it again, with O_DSYNC. When that has returned the data must survive,
+//! and so must the conversion, without which the block reads as zeroes.
 //!
-//! What may go wrong: because every block is there already, the write passes the journal by, and
-//! a crash takes the size away.
+//! What may go wrong: the second write only overwrites, so it passes the journal by, although what
+//! the first has changed has not been committed.
 
 use super::super::extfs::device::memory::Image;
-use super::super::extfs::direct::direct_write_sync;
+use super::super::extfs::direct::{direct_write, direct_write_sync};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
 use super::super::extfs::fsync::Sync;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::write;
-use super::setting::{self, Mounting, Setting, join, promise_durable};
+use super::setting::{self, Mounting, Setting, promise_durable};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -32,18 +32,18 @@ pub static CONTRACT: Contract = Contract {
         },
         Area {
             bytes: 1024..2048,
-            data: &[Tag::Second],
-            zeroes: Zeroes::Never,
+            data: &[Tag::First, Tag::Second],
+            zeroes: Zeroes::Legal,
         },
     ],
 };
 
-/// The image that every execution starts from: a file of one block that owns two.
+/// The image that every execution starts from: a written block, and an unwritten one.
 pub fn base() -> Arc<Image> {
     setting::base(1, |fs, file| {
         let block = content::block(Tag::First, 0);
         write::buffered_write(fs, file, 0, &block).expect("a new image has room");
-        fallocate(fs, file, BLOCK, BLOCK, SizeMode::Keep).expect("a new image has room");
+        fallocate(fs, file, BLOCK, BLOCK, SizeMode::Extend).expect("a new image has room");
     })
 }
 
@@ -53,13 +53,13 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     let mut content = content::block(Tag::First, 0).to_vec();
     content.extend(content::block(Tag::Second, 1));
     let promised = content.clone();
-    let program = setting.spawn("direct write", move |fs, inode| {
+    let program = setting.spawn("direct writes", move |fs, inode| {
+        let first = content::block(Tag::First, 1);
+        direct_write(fs, inode, BLOCK, &first).expect("the block is there");
         let user = UserBuffer::new(&promised[BLOCK_SIZE..]);
         direct_write_sync(fs, inode, BLOCK, &user, Sync::Data).expect("the block is there");
         promise_durable(&promised);
     });
-    let journal = setting.spawn_commit();
     program.join();
-    join(journal);
     setting.settle(|bytes| bytes == content, &content::describe(&content));
 }

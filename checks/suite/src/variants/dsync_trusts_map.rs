@@ -2,9 +2,10 @@
 //! "iomap that extends beyond EOF should be marked dirty". Catalogue entry D46.
 //!
 //! # Breaks
-//! I20: the size that the written data needs does not survive.
+//! I20: the block reads as zeroes, because its conversion does not survive.
 //!
-//! A synchronous direct write to blocks that are there already forces no commit.
+//! A synchronous direct write to blocks that are there already forces no commit, whatever of the
+//! file waits for one.
 
 use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;

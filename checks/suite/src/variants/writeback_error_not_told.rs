@@ -1,6 +1,6 @@
 //! # Source
 //! linux mm/filemap.c `file_check_and_advance_wb_err`, which fsync ends with: section B.8 of the
-//! catalogue. A swallowed error, as of catalogue entry D43.
+//! catalogue.
 //!
 //! # Breaks
 //! I20: fsync has said that data is durable which the device failed to write.

@@ -3,10 +3,9 @@
 //! Section B.4 of the catalogue.
 //!
 //! # Breaks
-//! I22: a crash shows what a block held before, as content.
+//! I35: the direct write ends beyond the new end of the file, and raises the size without `i_rwsem`.
 //!
-//! The direct write that ends after the truncate marks blocks written that have been allocated
-//! anew.
+//! Blocks go, and the size with them, while a direct write to them is in flight.
 
 use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;

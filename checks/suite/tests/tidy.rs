@@ -154,7 +154,10 @@ fn the_readme_table_lists_every_variant() {
         let digits: String = row.chars().filter(|c| *c != ',').collect();
         for (design, expected) in scenario.designs() {
             let traces = expected.traces.to_string();
-            assert!(digits.contains(&traces), "README.md, {name}, {design}: {row}");
+            assert!(
+                digits.contains(&traces),
+                "README.md, {name}, {design}: {row}"
+            );
         }
     }
     for (name, variant) in &catalogue.variants {

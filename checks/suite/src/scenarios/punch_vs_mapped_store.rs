@@ -45,11 +45,7 @@ pub fn base() -> Arc<Image> {
 /// One execution.
 pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     let setting = Setting::new(base, BLOCKS_PER_FOLIO, mounting);
-    let [first, punched] = [0, 1].map(|b| content::block(Tag::First, b));
-    let (fs, inode) = (&*setting.fs, &setting.inode);
-    for (at, block) in [(0, first), (BLOCK, punched)] {
-        fault::store(fs, inode, at, &block).expect("there is room");
-    }
+    store_to_both(&setting);
 
     let punch = setting.spawn_part("punch", |fs, inode| {
         punch_hole::punch_hole(fs, inode, BLOCK, BLOCK).expect("the punch does not fail");
@@ -84,4 +80,28 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
         |bytes| contents.iter().any(|content| content == bytes),
         &words.join(", or "),
     );
+}
+
+/// Stores to both blocks, through a mapping. Apart, because loom's main task has little stack.
+#[inline(never)]
+fn store_to_both(setting: &Setting) {
+    for lblk in 0..2 {
+        let block = content::block(Tag::First, lblk);
+        let at = u64::from(lblk) * BLOCK;
+        fault::store(&setting.fs, &setting.inode, at, &block).expect("there is room");
+    }
+}
+
+/// The contents that the file may then have.
+#[inline(never)]
+fn outcomes(has_punch: bool, has_store: bool) -> Vec<Vec<u8>> {
+    let stored = |tag, lblk| content::block(tag, lblk).to_vec();
+    let second = [
+        (has_punch, vec![0; BLOCK_SIZE]),
+        (has_store, stored(Tag::Second, 1)),
+        (!has_punch && !has_store, stored(Tag::First, 1)),
+    ];
+    let possible = second.into_iter().filter(|(is_possible, _)| *is_possible);
+    let whole = |(_, block)| [stored(Tag::First, 0), block].concat();
+    possible.map(whole).collect()
 }

@@ -3,6 +3,8 @@
 #
 #   impl/on-std/stress.sh [SECONDS [SEED]]
 #
+# Each in both designs.
+#
 # Exit codes: 0 all of it holds; 1 something does not; 3 it holds as far as it could be measured,
 # which without root, loop devices or e2fsprogs is not all; the last lines say what is missing.
 set -u
@@ -11,9 +13,9 @@ seconds=${1:-60}
 seed=${2:-1}
 cargo build --release -p extfs-std --example stress || exit 1
 missing=0
-for mode in "" --kill; do
+for mode in "--design im" "--design im --kill" "--design bh" "--design bh --kill"; do
     echo "stress --seconds $seconds --seed $seed $mode"
-    # Unquoted: an empty mode is no argument.
+    # Unquoted: a mode is several arguments.
     # shellcheck disable=SC2086
     cargo run --quiet --release -p extfs-std --example stress -- \
         --seconds "$seconds" --seed "$seed" $mode

@@ -239,8 +239,8 @@ pub fn clean_ranges(inode: &Inode, blocks: Range<Lblk>) -> Vec<Range<Lblk>> {
 /// Removes the delayed blocks of a range, and nothing else, and releases their reservation.
 ///
 /// # Locking
-/// Requires: `invalidate_lock`, exclusive, or the lock of the one folio that holds the range. Takes:
-/// `i_data_sem`, exclusive.
+/// Requires: `invalidate_lock`, exclusive, or the lock of the one folio that holds the range.
+/// Takes: `i_data_sem`, exclusive.
 pub fn punch_delalloc<D: Device>(fs: &Filesystem<D>, inode: &Inode, blocks: Range<Lblk>) {
     let mut data = inode.lock_data();
     let delayed: Vec<Mapping> = data.peek_status_tree(|tree| {

@@ -44,7 +44,8 @@ pub enum SizeMode {
 ///
 /// # Errors
 /// [`FsError::NoSpace`], [`FsError::TooManyExtents`]: then some blocks have been allocated, and the
-/// size has not changed. [`FsError::NeedsExtents`], [`FsError::ReadOnly`], [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
+/// size has not changed. [`FsError::NeedsExtents`], [`FsError::ReadOnly`], [`FsError::TooLarge`],
+/// [`FsError::Journal`], [`FsError::Device`].
 pub fn fallocate<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,

@@ -1,10 +1,10 @@
-//! The steps of the file-system protocols, in the kernel's names. They are a table of functions, like
-//! the kernel's tables of operations, and [`Protocol::correct`] reads as a table of contents: each
-//! step beside the function that takes it.
+//! The steps of the file-system protocols, in the kernel's names. They are a table of functions,
+//! like the kernel's tables of operations, and [`Protocol::correct`] reads as a table of contents:
+//! each step beside the function that takes it.
 //!
-//! A seeded bug is a table with one wrong entry. A file system is mounted with its table and carries
-//! it, so that the core is compiled once, whatever it is to do wrong. The journal's steps are in
-//! [`JournalSteps`].
+//! A seeded bug is a table with one wrong entry. A file system is mounted with its table and
+//! carries it, so that the core is compiled once, whatever it is to do wrong. The journal's steps
+//! are in [`JournalSteps`].
 
 use crate::allocate::Kind;
 use crate::cache::FolioGuard;

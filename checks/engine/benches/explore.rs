@@ -11,8 +11,8 @@
 //! - *Reduction*: lock programs under DPOR, and on their own types under loom without a bound and
 //!   under shuttle's depth-first search. The latter two stop after some seconds, which shows as a
 //!   ">" before the number of executions.
-//! - *Speed*: DPOR to exhaustion against as many random executions of the same closure. Random runs
-//!   twice: on the same closure in this crate's driver, where only enabled tasks are offered and
+//! - *Speed*: DPOR, to exhaustion or a number of executions, against as many random executions of
+//!   the same closure. Random runs twice: on the same closure in this crate's driver, where only enabled tasks are offered and
 //!   everything is recorded; and on shuttle's own types in shuttle's own runner, which records
 //!   nothing and has other scheduling points.
 //! - *Length*: the cost of one execution, against its events.
@@ -158,9 +158,9 @@ fn within(executions: u64) -> Options {
     }
 }
 
-fn run_dpor(program: Program) -> Explored {
+fn run_dpor(program: Program, options: &Options) -> Explored {
     let body = program.on_shuttle();
-    dpor::explore(&Options::default(), move || body(), &mut go_on)
+    dpor::explore(options, move || body(), &mut go_on)
 }
 
 fn run_random(program: Program, executions: u64) -> Explored {
@@ -236,7 +236,7 @@ fn reduction() {
         "program", "traces", "DPOR", "ratio", "loom", "shuttle DFS"
     );
     for program in programs {
-        let (reduced, time) = timed(|| run_dpor(program));
+        let (reduced, time) = timed(|| run_dpor(program, &Options::default()));
         let traces = reduced.traces_distinct.unwrap_or(0);
         let ratio = reduced.executions as f64 / traces as f64;
         assert!(ratio <= 1.05, "{}: {ratio}", program.name());
@@ -264,6 +264,8 @@ const SPEED: [Program; 3] = [
 /// How often the speed is measured. Everything has its turn in every round, so that what else the
 /// machine does comes to all.
 const ROUNDS: usize = 7;
+/// How many executions a round has, or a few more to come to an end.
+const EXECUTIONS: u64 = 10_000;
 
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
@@ -278,12 +280,13 @@ fn speed() {
     );
     for program in SPEED {
         // Short runs are repeated, so that all take about as long.
-        let executions = run_dpor(program).executions;
-        let repeats = 20_000_u64.div_ceil(executions);
+        let options = within(EXECUTIONS);
+        let executions = run_dpor(program, &options).executions;
+        let repeats = EXECUTIONS.div_ceil(executions);
         let count = (executions * repeats) as f64;
         let (mut reduced, mut random, mut plain) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let run = || (0..repeats).for_each(|_| drop(run_dpor(program)));
+            let run = || (0..repeats).for_each(|_| drop(run_dpor(program, &options)));
             reduced.push(count / worked(run).1);
             let run = || (0..repeats).for_each(|_| drop(run_random(program, executions)));
             random.push(count / worked(run).1);
@@ -461,13 +464,16 @@ fn tables(criterion: &mut Criterion) {
     reduction();
     // The largest takes too long to be run often.
     for program in SPEED.into_iter().take(2) {
-        let executions = run_dpor(program).executions;
+        let options = Options::default();
+        let executions = run_dpor(program, &options).executions;
         let mut group = criterion.benchmark_group(program.name());
         group.sample_size(10);
         group.warm_up_time(Duration::from_millis(300));
         group.measurement_time(Duration::from_secs(1));
         group.throughput(Throughput::Elements(executions));
-        group.bench_function("dpor", |bencher| bencher.iter(|| run_dpor(program)));
+        group.bench_function("dpor", |bencher| {
+            bencher.iter(|| run_dpor(program, &options))
+        });
         let random = |bencher: &mut criterion::Bencher<'_>| {
             bencher.iter(|| run_random(program, executions));
         };

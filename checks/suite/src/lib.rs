@@ -15,6 +15,7 @@ pub mod request;
 pub mod conformance;
 
 pub mod check;
+pub mod guided;
 pub mod minimise;
 pub mod replay;
 

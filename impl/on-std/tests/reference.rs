@@ -72,6 +72,7 @@ fn check(
     )
     .and_then(|mut player: Player<_>| {
         player.alternates = designs == Designs::Alternating;
+        player.is_block_mapped = designs == Designs::BhBlockMapped;
         ops.iter()
             .enumerate()
             .try_for_each(|(index, op)| player.play(index, op))?;
@@ -90,17 +91,24 @@ fn check(
 enum Designs {
     Im,
     Bh,
+    /// BH, and files are mapped by pointers.
+    BhBlockMapped,
     /// IM first, and after every remount the other one.
     Alternating,
 }
 
 impl Designs {
-    const ALL: [Designs; 3] = [Designs::Im, Designs::Bh, Designs::Alternating];
+    const ALL: [Designs; 4] = [
+        Designs::Im,
+        Designs::Bh,
+        Designs::BhBlockMapped,
+        Designs::Alternating,
+    ];
 
     fn first(self) -> Design {
         match self {
             Designs::Im | Designs::Alternating => Design::Im,
-            Designs::Bh => Design::Bh,
+            Designs::Bh | Designs::BhBlockMapped => Design::Bh,
         }
     }
 }
@@ -216,8 +224,13 @@ fn operation() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => file.clone().prop_map(|file| Op::Create { file }),
         12 => write.clone().prop_map(|(file, offset, len)| Op::Write { file, offset, len }),
-        2 => write
+        2 => write.clone()
             .prop_map(|(file, offset, len)| Op::SyncWrite { file, offset, len }),
+        4 => (write.clone(), any::<bool>(), any::<bool>()).prop_map(
+            |((file, offset, len), sync, queued)| Op::Direct { file, offset, len, sync, queued }
+        ),
+        3 => write.prop_map(|(file, offset, len)| Op::Store { file, offset, len }),
+        1 => file.clone().prop_map(|file| Op::Reclaim { file }),
         4 => (file.clone(), size).prop_map(|(file, size)| Op::Truncate { file, size }),
         3 => (file.clone(), offset.clone()).prop_map(|(file, size)| Op::Extend { file, size }),
         3 => range.clone().prop_map(|(file, offset, len, _)| Op::Punch { file, offset, len }),

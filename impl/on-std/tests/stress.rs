@@ -11,6 +11,7 @@ mod stretch;
 #[path = "../examples/stress/worker.rs"]
 mod worker;
 
+use extfs_std::design::Design;
 use extfs_std::device::file::FileDevice;
 use extfs_std::fs::Filesystem;
 use extfs_std::mkfs::{MkfsOptions, mkfs};
@@ -29,15 +30,22 @@ const PLAN: Plan = Plan {
     threads: 8,
     files: 4,
     seed: 1,
+    design: Design::Im,
 };
 
 #[test]
 fn eight_threads_find_what_they_wrote() {
+    for design in Design::ALL {
+        eight_threads(Plan { design, ..PLAN });
+    }
+}
+
+fn eight_threads(plan: Plan) {
     let folder = tempfile::tempdir().unwrap();
     let (image, logs) = (folder.path().join("image"), folder.path().join("logs"));
     std::fs::create_dir(&logs).unwrap();
     let time = Duration::from_secs(2);
-    let summary = run::run(PLAN, &image, time, Some(&logs), || ()).unwrap();
+    let summary = run::run(plan, &image, time, Some(&logs), || ()).unwrap();
     for (kind, count) in worker::KINDS.iter().zip(summary.done) {
         assert!(count > 0, "no {kind} in {:?}", summary.time);
     }
@@ -61,15 +69,15 @@ fn eight_threads_find_what_they_wrote() {
         None
     );
     // The logs tell the same, without what the end of the run made durable.
-    let replayed: Vec<_> = PLAN
+    let replayed: Vec<_> = plan
         .parts()
         .into_iter()
         .map(|part| Stretch::replay(part, &logs).unwrap())
         .collect();
-    run::judge(&PLAN, &replayed, &summary.tree).unwrap();
+    run::judge(&plan, &replayed, &summary.tree).unwrap();
     assert!(replayed.iter().all(|stretch| stretch.changes() > 0));
     assert!(replayed.iter().any(|stretch| stretch.promises() > 1));
-    judge_finds_damage(&summary);
+    judge_finds_damage(plan, &summary);
 }
 
 /// The judges from outside, on an image that is dirty for certain.
@@ -106,12 +114,12 @@ fn a_dirty_image_is_recovered_alike_by_all_who_can() {
 }
 
 /// One byte, one missing file, one size: each is found.
-fn judge_finds_damage(summary: &run::Summary) {
-    let base = PLAN.base() as usize;
+fn judge_finds_damage(plan: Plan, summary: &run::Summary) {
+    let base = plan.base() as usize;
     let found = |change: &dyn Fn(&mut judges::Tree)| {
         let mut tree = summary.tree.clone();
         change(&mut tree);
-        run::judge(&PLAN, &summary.stretches, &tree).unwrap_err()
+        run::judge(&plan, &summary.stretches, &tree).unwrap_err()
     };
     let shared = |file: usize| plan::shared_name(file).into_bytes();
     for offset in [0, base / 2, base - 1] {

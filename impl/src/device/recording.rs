@@ -20,6 +20,8 @@ pub struct RecordingDevice {
     faults: FaultPlan,
     /// Submitted writes that will be found to have failed. Each is known to its submitter only.
     failed: LeafMutex<BTreeMap<u64, Pblk>>,
+    /// How many writes have been found to have failed: a sum.
+    failures: LeafMutex<u64>,
 }
 
 impl RecordingDevice {
@@ -30,6 +32,7 @@ impl RecordingDevice {
             trace: Trace::new(),
             faults: FaultPlan::new(),
             failed: LeafMutex::new(BTreeMap::new()),
+            failures: LeafMutex::new(0),
         }
     }
 
@@ -38,6 +41,11 @@ impl RecordingDevice {
     /// device.
     pub fn set_faults(&self, faults: Faults) {
         self.faults.set(faults);
+    }
+
+    /// How many writes have failed so far, for tests: not an operation.
+    pub fn peek_failed_writes(&self) -> u64 {
+        self.failures.with(|failures| *failures)
     }
 
     /// What reads see now.
@@ -86,7 +94,10 @@ impl Device for RecordingDevice {
         let failed = self.failed.with(|failed| failed.remove(&ticket.0));
         self.trace.completed(ticket.0, failed.is_none());
         match failed {
-            Some(block) => Err(Request::Write.error(block)),
+            Some(block) => {
+                self.failures.with(|failures| *failures += 1);
+                Err(Request::Write.error(block))
+            }
             None => Ok(()),
         }
     }

@@ -122,8 +122,8 @@ impl DirectIo {
         Ok(())
     }
 
-    /// Whether what goes to a mapping is written through the device's cache. It is only if all of it
-    /// overwrites, and nothing about the file has to be committed; then nobody commits anything.
+    /// Whether what goes to a mapping is written through the device's cache. It is only if all of
+    /// it overwrites, and nothing about the file has to be committed; then nobody commits anything.
     ///
     /// # Source
     /// linux v7.0 fs/iomap/direct-io.c `iomap_dio_bio_iter`, `IOMAP_DIO_WRITE_THROUGH`.

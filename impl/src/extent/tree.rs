@@ -36,8 +36,8 @@ pub const EXTENTS_MAX: usize = ExtentNode::ROOT_CAPACITY * ExtentNode::BLOCK_CAP
 /// More extents than the tree can hold, or blocks beyond those that a block map reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the file has too many fragments: more than {EXTENTS_MAX} extents, or without extents more than \
-     {BLOCKS_MAX} blocks"
+    "the file has too many fragments: more than {EXTENTS_MAX} extents, or without extents more \
+     than {BLOCKS_MAX} blocks"
 )]
 pub struct TooManyExtents;
 

@@ -108,7 +108,7 @@ fn failed_data_aborts_the_journal_if_mounted_so() {
             assert_eq!(told, Err(FsError::ReadOnly));
             let refused = write::buffered_write(&f.fs, &f.inode, 0, b"more");
             assert_eq!(refused, Err(FsError::ReadOnly));
-            assert_eq!(f.fs.journal().commit_once().is_err(), true);
+            assert!(f.fs.journal().commit_once().is_err());
             // What was durable is there, and the mount after that has heard of the error.
             let device = Arc::new(RecordingDevice::with_base(Arc::new(f.device.snapshot())));
             let (fs, report) = Filesystem::mount(device.clone(), MountOptions::default()).unwrap();

@@ -19,10 +19,10 @@
 //! `ext4_normal_submit_inode_data_buffers`; fs/ext4/page-io.c `ext4_bio_write_folio`. It is the
 //! path without `dioread_nolock`: with it, new blocks are unwritten, nothing is ordered, and a
 //! crash may show zeroes below a size that has committed. Departures: the first pass goes on past
-//! folios that need blocks; and the folios stay locked until the size on disk has been raised. The kernel unlocks them
-//! first, and relies on comparing with `i_size`. But between the two a truncate may take the blocks
-//! away and a write make new ones delayed, so that the size reaches over blocks that are not there,
-//! and a crash shows zeroes (I23). The explorer found that here.
+//! folios that need blocks; and the folios stay locked until the size on disk has been raised. The
+//! kernel unlocks them first, and relies on comparing with `i_size`. But between the two a truncate
+//! may take the blocks away and a write make new ones delayed, so that the size reaches over blocks
+//! that are not there, and a crash shows zeroes (I23). The explorer found that here.
 
 use super::{Gather, create_blocks, dirty_range, is_lasting};
 use crate::allocate::{self, Kind};

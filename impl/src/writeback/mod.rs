@@ -132,8 +132,8 @@ impl<'a, D: Device> Gather<'a, D> {
     }
 }
 
-/// Whether an I/O gets the file system's own end: each does. That it only overwrites, or lies inside
-/// the file, says nothing about whether it will fail, and a failure must be seen to.
+/// Whether an I/O gets the file system's own end: each does. That it only overwrites, or lies
+/// inside the file, says nothing about whether it will fail, and a failure must be seen to.
 pub fn binds_end_bio(_ioend: &Ioend) -> bool {
     true
 }

@@ -6,7 +6,7 @@ use crate::disk::{Disk, Promise};
 use crate::verdict::Verdict;
 use cutpoint_traces::Trace;
 use cutpoint_traces::format::{BlockVersion, Survivor};
-use rt_shuttle::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use rt_shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use rt_shuttle::sync::{Arc, Mutex};
 use rt_shuttle::thread::spawn;
 use rt_shuttle::{Arg, Args, acknowledged, part};
@@ -50,6 +50,23 @@ fn a_check_that_holds_says_how_much_it_ran() {
     assert_eq!(report.trace_file, None);
     let files = std::fs::read_dir(directory.path()).expect("it is there");
     assert_eq!(files.count(), 0);
+}
+
+#[test]
+fn a_livelock_is_told_in_few_lines() {
+    let directory = directory();
+    let checker = Checker::new("spin").traces_in(directory.path());
+    let report = checker.max_steps(1_000).run(|| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let theirs = stop.clone();
+        let task = spawn("other", move || theirs.store(true, SeqCst));
+        while !stop.load(SeqCst) {}
+        task.join();
+    });
+    let text = report.to_string();
+    assert!(text.contains("livelock"), "{text}");
+    assert!(text.contains(" times more, up to "), "{text}");
+    assert!(text.lines().count() < 30, "{text}");
 }
 
 #[test]

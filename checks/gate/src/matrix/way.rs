@@ -1,7 +1,7 @@
 //! The ways of exploring that are compared.
 
 use crate::json::CheckJson;
-use crate::suite::{Engine, Request};
+use crate::suite::{Conformance, Engine, Request};
 use cutpoint::crash::CutMode;
 
 /// Preemptions that loom is bound to: unbounded, it repeats the same executions until its time is
@@ -30,11 +30,14 @@ pub enum Way {
     Urw,
     /// The first schedule alone, with every power cut.
     OneSchedule,
+    /// Every interleaving with every power cut, judged by nothing but the model. Where a scenario
+    /// has no model, nothing is found.
+    Conformance,
 }
 
 impl Way {
     /// All of them, in the order of the columns.
-    pub const ALL: [Way; 8] = [
+    pub const ALL: [Way; 9] = [
         Way::Dpor,
         Way::Fewest,
         Way::DporWithoutCrashes,
@@ -43,6 +46,7 @@ impl Way {
         Way::Pct,
         Way::Urw,
         Way::OneSchedule,
+        Way::Conformance,
     ];
 
     /// Its name in files and tables.
@@ -56,6 +60,7 @@ impl Way {
             Way::Pct => "pct",
             Way::Urw => "urw",
             Way::OneSchedule => "one schedule",
+            Way::Conformance => "conformance",
         }
     }
 
@@ -99,6 +104,10 @@ impl Way {
             Way::Urw => by(Engine::Urw),
             Way::OneSchedule => Request {
                 executions: Some(1),
+                ..by(Engine::Dpor)
+            },
+            Way::Conformance => Request {
+                conformance: Conformance::Only,
                 ..by(Engine::Dpor)
             },
         }

@@ -80,6 +80,8 @@ enum Move {
 /// The sets of states of one projection.
 pub struct Automaton<P: Projection> {
     projection: P,
+    /// What becomes of what an event shows, before the model is to follow it.
+    reading: fn(P::Label) -> Option<P::Label>,
     numbers: BTreeMap<P::Label, u32>,
     labels: Vec<P::Label>,
     nodes: Vec<Node<P::State>>,
@@ -89,8 +91,15 @@ pub struct Automaton<P: Projection> {
 impl<P: Projection> Automaton<P> {
     /// The automaton of a projection, in which nothing has been computed but its beginning.
     pub fn new(projection: P) -> Self {
+        Self::misreading(projection, Some)
+    }
+
+    /// As [`Automaton::new`], with a projection that reads events in another way: to see that a
+    /// wrong one is noticed.
+    pub fn misreading(projection: P, reading: fn(P::Label) -> Option<P::Label>) -> Self {
         let mut automaton = Self {
             projection,
+            reading,
             numbers: BTreeMap::new(),
             labels: Vec::new(),
             nodes: Vec::new(),
@@ -256,7 +265,8 @@ impl<P: Projection> Conforms for Automaton<P> {
         let mut labels = Labels::new();
         for (index, event) in events {
             let seen = Seen::of(log, event);
-            let Some(label) = seen.and_then(|seen| self.projection.label(&seen)) else {
+            let label = seen.and_then(|seen| self.projection.label(&seen));
+            let Some(label) = label.and_then(self.reading) else {
                 continue;
             };
             let next = u32::try_from(self.labels.len()).expect("there are few labels");

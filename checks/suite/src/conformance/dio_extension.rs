@@ -30,6 +30,7 @@ use stateright::Model as _;
 const WHERE: &str = "direct write inside, beyond in part, beyond";
 
 /// Executions of the scenario.
+#[derive(Clone)]
 pub struct Races {
     model: DioExtension,
 }
@@ -276,7 +277,7 @@ impl Projection for Races {
     }
 }
 
-/// The direct write, and the work after its I/O.
+/// The direct write, up to its I/O.
 fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
     let block = way.state.model.block_of(0);
     let direct = |step| way.take_on(Actor::DirectWriter(0), step, block.0);
@@ -315,6 +316,16 @@ fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Race
                 Kind::of(s.model.inode.extents[block.index()])
             });
         }
+        _ => follow_io(way, label, ways),
+    }
+}
+
+/// The direct write's I/O, and the work after it.
+fn follow_io<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
+    let block = way.state.model.block_of(0);
+    let direct = |step| way.take_on(Actor::DirectWriter(0), step, block.0);
+    let at = way.state.model.direct[0].at;
+    match label {
         Label::DirectSubmitted => {
             ways.add(direct(Step::SubmitIo).or_else(|| way.only_if(|_| at == At::InFlight)));
         }

@@ -26,6 +26,7 @@
 
 pub mod automaton;
 pub mod edges;
+pub mod guide;
 pub mod recovered;
 pub mod seen;
 pub mod way;

@@ -31,6 +31,7 @@ use stateright::Model as _;
 const HALF: u64 = crate::content::BLOCK_SIZE as u64 / 2;
 
 /// Executions of the scenario.
+#[derive(Clone)]
 pub struct Races {
     model: ShortWritePunch,
 }

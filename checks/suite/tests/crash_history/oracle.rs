@@ -7,6 +7,8 @@
 //! - Metadata is journaled, so it is as it was at one point in the history: at or after the last
 //!   operation that promised the file's metadata (commit, fsync, a synchronous write, a mount), at
 //!   or before the cut.
+//! - Names are promised by a commit, fsync or a mount, and not by a synchronous write, which makes
+//!   durable what is needed to read its data.
 //! - Data is written in place. A block, or a sector where writes tear, is what it was at some point
 //!   between two bounds. No earlier than the last operation that made it durable (fsync, a
 //!   synchronous write to it, a mount), and than the last one, among those that the metadata shows,
@@ -112,7 +114,7 @@ impl Played {
         let mut at = (1..=progress.returned).rev();
         at.find(|at| {
             let end = self.synced_to(*at, file);
-            let Some(&Op::SyncWrite { offset, .. }) = self.op(*at, file) else {
+            let Some((offset, _)) = self.op(*at, file).and_then(syncs) else {
                 return false;
             };
             end.is_some_and(|end| touches(offset / BLOCK_SIZE..end.div_ceil(BLOCK_SIZE)))
@@ -123,9 +125,8 @@ impl Played {
     /// The end of what operation `at` has written synchronously, if it was such a write and had
     /// space for all of it.
     fn synced_to(&self, at: usize, file: usize) -> Option<u64> {
-        let Some(op @ &Op::SyncWrite { offset, len, .. }) = self.op(at, file) else {
-            return None;
-        };
+        let op = self.op(at, file)?;
+        let (offset, len) = syncs(op)?;
         let before = &self.models[at - 1];
         let mut after = before.clone();
         after.apply(at - 1, op);
@@ -133,19 +134,27 @@ impl Played {
         is_whole.then_some(offset + len as u64)
     }
 
-    /// Whether the file may be missing, or, with `exists`, may be there.
-    fn may_exist(&self, at: usize, floor: usize, file: usize, exists: bool) -> bool {
+    /// Whether the file may have its name still: it has had it since the last operation that
+    /// promised names too, which a synchronous write does not.
+    fn may_be_named(&self, progress: Progress, at: usize, file: usize) -> bool {
+        let commit = self.last(progress, file, |op| matches!(op, Op::Commit));
+        let floor = commit.max(self.data_floor(progress, file));
+        (floor..=at).any(|at| self.models[at].is_linked(file))
+    }
+
+    /// Whether the file may be missing.
+    fn may_be_missing(&self, at: usize, floor: usize, file: usize) -> bool {
         let before = at.saturating_sub(1).max(floor);
         [before, at]
             .into_iter()
-            .any(|at| self.models[at].is_linked(file) == exists)
+            .any(|at| !self.models[at].is_linked(file))
     }
 
     /// Judges that the file is not there.
     pub fn judge_absence(&self, progress: Progress, file: usize) -> Result<(), CrashFinding> {
         let floor = self.metadata_floor(progress, file);
         let mut versions = floor..=progress.begun;
-        match versions.any(|at| self.may_exist(at, floor, file, false)) {
+        match versions.any(|at| self.may_be_missing(at, floor, file)) {
             true => Ok(()),
             false => Err(CrashFinding {
                 invariant: "I20",
@@ -178,7 +187,7 @@ impl Played {
             let before = at.saturating_sub(1).max(floor);
             let most = self.size(before, file).max(self.size(at, file));
             let fits =
-                (least.min(next)..=most).contains(&size) && self.may_exist(at, floor, file, true);
+                (least.min(next)..=most).contains(&size) && self.may_be_named(progress, at, file);
             if fits && self.is_an_end(progress, data_floor, file, size) {
                 let asked_for = self.asked_for(progress, data_floor, file, size);
                 return Ok(Version {
@@ -227,11 +236,20 @@ impl Played {
     }
 
     /// Whether I/O or a call may have ended there: sizes grow by whole blocks, up to the size that
-    /// the file had.
+    /// the file had, and a direct write that ends beyond the size on disk raises that to its end.
     fn is_an_end(&self, progress: Progress, floor: usize, file: usize, size: u64) -> bool {
         size.is_multiple_of(BLOCK_SIZE)
             || (floor..=progress.begun).any(|at| self.size(at, file) == size)
+            || (floor + 1..=progress.begun).any(|at| self.direct_end(at, file) == Some(size))
             || self.asked_for(progress, floor, file, size)
+    }
+
+    /// Where operation `at` ends, if it is a direct write to the file.
+    fn direct_end(&self, at: usize, file: usize) -> Option<u64> {
+        match self.op(at, file)? {
+            Op::Direct { offset, len, .. } => Some(offset + *len as u64),
+            _ => None,
+        }
     }
 
     /// Judges a part of a block: `bytes` lie at byte `offset` of the file, which has `size` bytes.
@@ -318,6 +336,21 @@ impl Played {
         let mut part: Vec<u8> = bytes.copied().collect();
         part.resize(len, 0);
         part
+    }
+}
+
+/// What an operation makes durable by itself when it returns: `len` bytes from `offset` on.
+fn syncs(op: &Op) -> Option<(u64, usize)> {
+    match *op {
+        Op::SyncWrite { offset, len, .. }
+        | Op::Direct {
+            offset,
+            len,
+            sync: true,
+            queued: false,
+            ..
+        } => Some((offset, len)),
+        _ => None,
     }
 }
 

@@ -40,7 +40,7 @@ fn operation(random: &mut Random) -> Op {
     let file = random.below(2) as usize;
     let (offset, len) = (random.offset(), 1 + random.below(LEN_MAX));
     let keep = random.below(2) == 0;
-    match random.below(36) {
+    match random.below(46) {
         0..10 => Op::Write {
             file,
             offset,
@@ -79,6 +79,23 @@ fn operation(random: &mut Random) -> Op {
             offset,
             len: len as usize,
         },
-        _ => [Op::Remount, Op::RemountDirty][random.below(2) as usize].clone(),
+        35 => [Op::Remount, Op::RemountDirty][random.below(2) as usize].clone(),
+        // Beside the page cache, and past it.
+        36..42 => Op::Direct {
+            file,
+            offset,
+            len: match random.below(2) {
+                0 => len as usize,
+                _ => (len as usize).next_multiple_of(1024),
+            },
+            sync: random.below(3) == 0,
+            queued: random.below(2) == 0,
+        },
+        42..45 => Op::Store {
+            file,
+            offset,
+            len: len as usize,
+        },
+        _ => Op::Reclaim { file },
     }
 }

@@ -59,6 +59,7 @@ fn start(options: &Options, image: &Path, logs: &Path) -> Result<Child, Error> {
         threads,
         files,
         seed,
+        design,
     } = options.plan;
     let mut victim = Command::new(std::env::current_exe()?)
         .args([
@@ -68,6 +69,7 @@ fn start(options: &Options, image: &Path, logs: &Path) -> Result<Child, Error> {
             &files.to_string(),
         ])
         .args(["--seed", &seed.to_string()])
+        .args(["--design", design.name()])
         .arg("--image")
         .arg(image)
         .arg("--logs")

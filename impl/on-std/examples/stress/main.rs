@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release -p extfs-std --example stress -- [--seconds S] [--seed N] [--threads N]
-//!     [--files N] [--image PATH] [--kill]
+//!     [--files N] [--design im|bh] [--image PATH] [--kill]
 //! ```
 //!
 //! After a run the quiescent invariants must hold, every byte must be what its last writer wrote
@@ -26,6 +26,7 @@ mod worker;
 #[path = "../../tests/judges/mod.rs"]
 mod judges;
 
+use extfs_std::design::Design;
 use extfs_std::device::file::FileDevice;
 use judges::kernel::Access;
 use judges::{E2fsprogs, Kernel, Tree};
@@ -38,7 +39,7 @@ use std::time::Duration;
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const USAGE: &str = "usage: stress [--seconds S] [--seed N] [--threads N] [--files N] \
-                     [--image PATH] [--kill]";
+                     [--design im|bh] [--image PATH] [--kill]";
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -86,6 +87,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             threads: 8,
             files: 4,
             seed: 1,
+            design: Design::Im,
         },
         time: Duration::from_secs(60),
         image: None,
@@ -110,6 +112,12 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
         match name.as_str() {
             "--seconds" => options.time = Duration::from_secs(number()?),
             "--seed" => options.plan.seed = number()?,
+            "--design" => {
+                let named = Design::ALL
+                    .into_iter()
+                    .find(|design| design.name() == value);
+                options.plan.design = named.ok_or("--design takes im or bh")?;
+            }
             "--threads" => options.plan.threads = small()?,
             "--files" => options.plan.files = small()?,
             "--image" => options.image = Some(value.into()),
@@ -134,14 +142,15 @@ fn run_and_judge(options: &Options) -> Result<Vec<String>, Error> {
         threads,
         files,
         seed,
+        design,
     } = options.plan;
     println!(
-        "{threads} threads, {files} shared files, seed {seed}: {total} operations in {seconds:.1} \
-         s, {:.0} a second",
+        "{threads} threads, {files} shared files, {design}, seed {seed}: {total} operations in \
+         {seconds:.1} s, {:.0} a second",
         total as f64 / seconds
     );
     for (kind, count) in worker::KINDS.iter().zip(summary.done) {
-        println!("  {kind:18} {count:9}");
+        println!("  {kind:24} {count:9}");
     }
     let bytes: usize = summary.tree.values().map(Vec::len).sum();
     let parts = summary.stretches.len();

@@ -6,7 +6,12 @@
 //! and punched. In every other file the tail is coordinated: who changes it holds a lock of this
 //! program's, and knows its content. In the rest anybody changes it at any time; there a byte is
 //! zero or what belongs at that place, and nothing else.
+//!
+//! The same every other file is written past the page cache too, and the rest through mappings: in
+//! one file the two would not agree, in Linux as here, because a page that is stored to may hold,
+//! beside that, what it was read with before a direct write.
 
+use extfs_std::design::Design;
 use std::ops::Range;
 
 /// Bytes of a stripe: a few blocks, and a part of one.
@@ -29,6 +34,8 @@ pub struct Plan {
     pub files: usize,
     /// What the random numbers start from.
     pub seed: u64,
+    /// The design of the file system.
+    pub design: Design,
 }
 
 /// A part of the files that one thread at a time changes.
@@ -51,6 +58,11 @@ impl Plan {
     /// Whether the tail of a file is coordinated.
     pub fn is_coordinated(&self, file: usize) -> bool {
         file.is_multiple_of(2)
+    }
+
+    /// Whether a file is written directly; else it is stored to through mappings.
+    pub fn is_direct(&self, file: usize) -> bool {
+        self.is_coordinated(file)
     }
 
     /// A stripe of a thread, by number.

@@ -149,6 +149,7 @@ fn set_up(
     let device = Arc::new(FileDevice::create_new(image, options.blocks)?);
     mkfs(&*device, &options)?;
     let mount = MountOptions {
+        design: plan.design,
         background: extfs_std::fs::Background::Threads,
         journal: JournalOptions {
             log_blocks_max: Some(LOG_BLOCKS_MAX),

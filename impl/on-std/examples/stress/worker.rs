@@ -7,9 +7,12 @@ use extfs_std::device::file::FileDevice;
 use extfs_std::error::FsError;
 use extfs_std::fallocate::SizeMode;
 use extfs_std::fs::Filesystem;
+use extfs_std::fsync::Sync;
 use extfs_std::inode::Inode;
+use extfs_std::user::UserBuffer;
 use extfs_std::{
-    directory, evict, fallocate, fsync, punch_hole, read, setattr, unlink, write, zero_range,
+    direct, directory, evict, fallocate, fault, fsync, punch_hole, read, setattr, unlink, write,
+    zero_range,
 };
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,9 +25,13 @@ pub type Fs = Filesystem<FileDevice>;
 const WRITE_MAX: u64 = 3_500;
 
 /// The kinds of operations, as they are counted.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 14] = [
     "write",
     "synchronous write",
+    "direct write",
+    "synchronous direct write",
+    "direct read",
+    "store",
     "read",
     "punch",
     "zero range",
@@ -165,10 +172,11 @@ impl Worker {
         let range = self.random.within(stripe, STRIPE);
         let (at, len) = (range.start, range.end - range.start);
         match self.random.below(100) {
-            0..45 => {
+            0..25 => {
                 let bytes = stretch.write(range);
                 shared.run("write", || write::buffered_write(fs, inode, at, &bytes))
             }
+            25..45 => own_beside_cache(&shared, file, inode, stretch, range),
             45..50 => {
                 let bytes = stretch.write(range.clone());
                 shared.run("synchronous write", || {
@@ -230,9 +238,16 @@ impl Worker {
         let mode = [SizeMode::Keep, SizeMode::Extend][self.random.below(2) as usize];
         let extended = Change::Size(tail.size().max(range.end));
         match self.random.below(100) {
-            0..30 => {
+            0..15 => {
                 let bytes = tail.write(range);
                 shared.run("write", || write::buffered_write(fs, inode, at, &bytes))
+            }
+            15..30 => {
+                let bytes = tail.write(range);
+                shared.run("direct write", || {
+                    direct::direct_write(fs, inode, at, &bytes)
+                        .and_then(|written| expect_whole(written, len))
+                })
             }
             30..60 => {
                 tail.change(Change::Size(at));
@@ -339,6 +354,60 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+}
+
+/// An operation on a stripe that the page cache is not asked for: direct I/O in some files, a store
+/// through a mapping in the others.
+fn own_beside_cache(
+    shared: &Shared,
+    file: usize,
+    inode: &Arc<Inode>,
+    stretch: &mut Stretch,
+    range: Range<u64>,
+) -> Outcome {
+    let fs = &shared.fs;
+    let (at, len) = (range.start, range.end - range.start);
+    if !shared.plan.is_direct(file) {
+        let bytes = stretch.write(range);
+        return shared.run("store", || fault::store(fs, inode, at, &bytes));
+    }
+    match at % 4 {
+        0 => {
+            let read = || direct::read::direct_read(fs, inode, at, len as usize);
+            match shared.run("direct read", read)? == stretch.content(range) {
+                true => Ok(()),
+                false => Err(format!(
+                    "inode {}: a direct read differs at {at}",
+                    inode.ino
+                )),
+            }
+        }
+        1 => {
+            let bytes = stretch.write(range.clone());
+            let user = UserBuffer::new(&bytes);
+            shared.run("synchronous direct write", || {
+                direct::direct_write_sync(fs, inode, at, &user, Sync::Data)
+                    .and_then(|written| expect_whole(written, len))
+            })?;
+            stretch.range_durable(range);
+            Ok(())
+        }
+        _ => {
+            let bytes = stretch.write(range);
+            shared.run("direct write", || {
+                direct::direct_write(fs, inode, at, &bytes)
+                    .and_then(|written| expect_whole(written, len))
+            })
+        }
+    }
+}
+
+/// A direct write that is short has found no space for the rest.
+fn expect_whole(written: usize, len: u64) -> Result<(), FsError> {
+    match written as u64 == len {
+        true => Ok(()),
+        false => Err(FsError::NoSpace),
     }
 }
 

@@ -59,8 +59,13 @@ impl File {
     fn apply(&mut self, index: usize, op: &Op) {
         let bytes = &mut self.bytes;
         match *op {
-            Op::Write { offset, len, .. } | Op::SyncWrite { offset, len, .. } => {
-                write(bytes, offset, &data(index, offset, len))
+            Op::Write { offset, len, .. }
+            | Op::SyncWrite { offset, len, .. }
+            | Op::Direct { offset, len, .. } => write(bytes, offset, &data(index, offset, len)),
+            // What is stored beyond the end is no part of the file.
+            Op::Store { offset, len, .. } => {
+                let inside = bytes.len().saturating_sub(offset as usize).min(len);
+                write(bytes, offset, &data(index, offset, inside));
             }
             Op::Truncate { size, .. } => bytes.truncate(size as usize),
             Op::Extend { size, .. } => grow(bytes, size),

@@ -21,6 +21,23 @@ pub enum Op {
         offset: u64,
         len: usize,
     },
+    /// Writes `len` bytes at `offset` past the page cache; with `sync`, durably; `queued`, without
+    /// waiting for what need not be waited for.
+    Direct {
+        file: usize,
+        offset: u64,
+        len: usize,
+        sync: bool,
+        queued: bool,
+    },
+    /// Stores `len` bytes at `offset` through a mapping, as far as the pages of the file reach.
+    Store {
+        file: usize,
+        offset: u64,
+        len: usize,
+    },
+    /// Drops the file's clean folios.
+    Reclaim { file: usize },
     /// Makes the file end at `size`, if it is longer.
     Truncate { file: usize, size: u64 },
     /// Makes the file end at `size`, if it is shorter.
@@ -73,12 +90,24 @@ impl Op {
         matches!(self, Op::ZeroRange { .. } | Op::Fallocate { .. })
     }
 
+    /// Whether direct writes of which nobody knows whether they have ended may be in flight around
+    /// it: it neither depends on what they write nor waits for them.
+    pub fn goes_beside_direct(&self) -> bool {
+        matches!(
+            self,
+            Op::Commit | Op::Checkpoint | Op::StepIo | Op::Reclaim { .. }
+        )
+    }
+
     /// The file that it works on, if it is one.
     pub fn file(&self) -> Option<usize> {
         match *self {
             Op::Create { file }
             | Op::Write { file, .. }
             | Op::SyncWrite { file, .. }
+            | Op::Direct { file, .. }
+            | Op::Store { file, .. }
+            | Op::Reclaim { file }
             | Op::Truncate { file, .. }
             | Op::Extend { file, .. }
             | Op::Punch { file, .. }

@@ -1,19 +1,22 @@
 //! Plays a history on a mounted file system and on the reference, and compares the two.
 
-use super::model::{self, Model};
+use super::model::{self, File, Model};
 use super::op::{FILES, Op};
 use extfs_std::design::Design;
 use extfs_std::device::Device;
+use extfs_std::direct::{self, AsyncWrite, Submitted};
 use extfs_std::error::FsError;
 use extfs_std::fallocate::{self, SizeMode};
 use extfs_std::fs::Filesystem;
+use extfs_std::fsync::Sync;
 use extfs_std::inode::Inode;
 use extfs_std::invariants::quiescent;
 use extfs_std::mount::MountOptions;
 use extfs_std::protocol::Protocol;
 use extfs_std::units::{BLOCK_SIZE, Lblk};
+use extfs_std::user::UserBuffer;
 use extfs_std::{
-    directory, evict, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
+    directory, evict, fault, fsync, punch_hole, read, setattr, truncate, unlink, write, writeback,
     zero_range,
 };
 use std::ops::Range;
@@ -31,8 +34,21 @@ pub struct Player<D: Device> {
     open: [Option<Arc<Inode>>; FILES],
     /// The reference.
     pub model: Model,
+    /// The direct write that nobody has waited for, if there is one.
+    queued: Option<Queued>,
     /// Whether every remount changes the design: then what one has left, the other finds.
     pub alternates: bool,
+    /// Whether files are made without extents. Then what takes extents is refused.
+    pub is_block_mapped: bool,
+}
+
+/// A direct write on its way. The reference holds its bytes already.
+struct Queued {
+    write: Arc<AsyncWrite>,
+    file: usize,
+    before: Option<File>,
+    offset: u64,
+    bytes: Vec<u8>,
 }
 
 /// The other design.
@@ -69,7 +85,9 @@ impl<D: Device> Player<D> {
             fs,
             open,
             model,
+            queued: None,
             alternates: false,
+            is_block_mapped: false,
         };
         player.open_files()?;
         Ok(player)
@@ -87,13 +105,24 @@ impl<D: Device> Player<D> {
     }
 
     fn step(&mut self, index: usize, op: &Op) -> Result<(), String> {
+        if !op.goes_beside_direct() {
+            self.end_queued()?;
+        }
         let outcome = match *op {
             Op::Create { file } => return self.create(index, op, file),
             Op::Unlink { file } if !self.model.is_linked(file) => return Ok(()),
             Op::Unlink { file } => unlink::unlink(&self.fs, &name(file)),
             Op::Close { file } => return self.close(index, op, file),
-            Op::Write { file, offset, len } | Op::SyncWrite { file, offset, len } => {
-                return self.write(index, op, file, offset, len);
+            Op::Write { file, offset, len }
+            | Op::SyncWrite { file, offset, len }
+            | Op::Direct {
+                file, offset, len, ..
+            } => {
+                return self.write(index, op, file, (offset, len));
+            }
+            Op::Store { file, offset, len } => {
+                let len = self.mapped(file, offset, len);
+                return self.write(index, op, file, (offset, len));
             }
             Op::Read { file, offset, len } => return self.check_content(file, offset, len),
             Op::Commit => self
@@ -117,6 +146,7 @@ impl<D: Device> Player<D> {
             Ok(()) => self.model.apply(index, op),
             // What could not be allocated leaves sizes and contents as they were.
             Err(FsError::NoSpace) if op.allocates() => {}
+            Err(FsError::NeedsExtents) if op.allocates() && self.is_block_mapped => {}
             Err(error) => return Err(format!("fails: {error}")),
         }
         Ok(())
@@ -143,6 +173,10 @@ impl<D: Device> Player<D> {
             } => fallocate::fallocate(&self.fs, inode, offset, len, mode(keep)),
             Op::Fsync { .. } => fsync::fsync(&self.fs, inode),
             Op::Writeback { wait, .. } => writeback::writepages(&self.fs, inode, ALL, wait),
+            Op::Reclaim { .. } => {
+                fault::reclaim(inode, ALL);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -176,7 +210,11 @@ impl<D: Device> Player<D> {
             // An unlinked file of that number makes room for the new one.
             self.close(index, &Op::Close { file }, file)?;
         }
-        match directory::create(&self.fs, &name(file)) {
+        let created = match self.is_block_mapped {
+            true => directory::create_block_mapped(&self.fs, &name(file)),
+            false => directory::create(&self.fs, &name(file)),
+        };
+        match created {
             Ok(inode) if !exists => {
                 self.open[file] = Some(inode);
                 self.model.apply(index, op);
@@ -193,15 +231,19 @@ impl<D: Device> Player<D> {
         index: usize,
         op: &Op,
         file: usize,
-        offset: u64,
-        len: usize,
+        (offset, len): (u64, usize),
     ) -> Result<(), String> {
-        let Some(inode) = &self.open[file] else {
+        let Some(inode) = &self.open[file].clone() else {
             return Ok(());
         };
         let bytes = model::data(index, offset, len);
-        let outcome = match op {
+        let outcome = match *op {
             Op::SyncWrite { .. } => write::synchronous_write(&self.fs, inode, offset, &bytes),
+            Op::Direct { sync, queued, .. } => {
+                let sync = sync.then_some(Sync::Data);
+                self.direct(inode, (file, offset), &bytes, sync, queued)
+            }
+            Op::Store { .. } => fault::store(&self.fs, inode, offset, &bytes),
             _ => write::buffered_write(&self.fs, inode, offset, &bytes),
         };
         match outcome {
@@ -209,16 +251,89 @@ impl<D: Device> Player<D> {
                 self.model.apply(index, op);
                 Ok(())
             }
-            Err(FsError::NoSpace) => self.accept_short_write(file, offset, &bytes),
+            Err(FsError::NoSpace) => {
+                let size = self.model.content(file).map_or(0, <[u8]>::len);
+                let inside = size.saturating_sub(offset as usize).min(len);
+                match op {
+                    // What is stored beyond the end is no part of the file.
+                    Op::Store { .. } => self.accept_short_write(file, offset, &bytes[..inside]),
+                    Op::Direct { .. } => self
+                        .accept_short_write(file, offset, &bytes)
+                        .or_else(|_| self.accept_parts(file, offset, &bytes[..inside])),
+                    _ => self.accept_short_write(file, offset, &bytes),
+                }
+            }
             Err(error) => Err(format!("fails: {error}")),
         }
+    }
+
+    /// Writes directly. Where it is not whole there was no space for the rest.
+    fn direct(
+        &mut self,
+        inode: &Arc<Inode>,
+        (file, offset): (usize, u64),
+        bytes: &[u8],
+        sync: Option<Sync>,
+        queued: bool,
+    ) -> Result<(), FsError> {
+        let (fs, user) = (&self.fs, UserBuffer::new(bytes));
+        let submitted = match (sync, queued) {
+            (None, false) => Submitted::Done(direct::direct_write_from(fs, inode, offset, &user)?),
+            (Some(sync), false) => {
+                Submitted::Done(direct::direct_write_sync(fs, inode, offset, &user, sync)?)
+            }
+            (None, true) => direct::direct_write_async(fs, inode, offset, &user)?,
+            (Some(sync), true) => direct::direct_write_sync_async(fs, inode, offset, &user, sync)?,
+        };
+        match submitted {
+            Submitted::Done(written) if written < bytes.len() => return Err(FsError::NoSpace),
+            Submitted::Done(_) => {}
+            Submitted::Queued(write) => {
+                self.queued = Some(Queued {
+                    write,
+                    file,
+                    before: self.model.files[file].clone(),
+                    offset,
+                    bytes: bytes.to_vec(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the direct write that nobody has waited for.
+    fn end_queued(&mut self) -> Result<(), String> {
+        let Some(queued) = self.queued.take() else {
+            return Ok(());
+        };
+        match self.fs.wait_direct_io(&queued.write) {
+            Ok(written) if written == queued.bytes.len() => Ok(()),
+            // Nothing has changed the file since.
+            Ok(_) | Err(FsError::NoSpace) => {
+                self.model.files[queued.file] = queued.before;
+                let size = self.model.content(queued.file).map_or(0, <[u8]>::len);
+                let inside = size.saturating_sub(queued.offset as usize);
+                let inside = &queued.bytes[..inside.min(queued.bytes.len())];
+                self.accept_parts(queued.file, queued.offset, inside)
+            }
+            Err(error) => Err(format!("a direct write fails: {error}")),
+        }
+    }
+
+    /// How much of a store lies in pages of which a part belongs to the file.
+    fn mapped(&self, file: usize, offset: u64, len: usize) -> usize {
+        let size = self.model.content(file).map_or(0, <[u8]>::len);
+        let page = self.options.blocks_per_folio as usize * BLOCK_SIZE;
+        let end = size.next_multiple_of(page);
+        end.saturating_sub(offset as usize).min(len)
     }
 
     /// A write that ran out of space has written some of its first blocks, and nothing else.
     fn accept_short_write(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), String> {
         let found = self.content(file)?;
         let first = BLOCK_SIZE - offset as usize % BLOCK_SIZE;
-        let ends = std::iter::once(0).chain((first..bytes.len()).step_by(BLOCK_SIZE));
+        let ends = (first..bytes.len()).step_by(BLOCK_SIZE);
+        let ends = [0].into_iter().chain(ends);
         for end in ends {
             let mut expected = self.model.files[file].clone().unwrap_or_default();
             model::write(&mut expected.bytes, offset, &bytes[..end]);
@@ -228,6 +343,29 @@ impl<D: Device> Player<D> {
             }
         }
         Err("after a write without space the file holds neither the old nor a part of it".into())
+    }
+
+    /// A direct write that ran out of space may leave, inside the file, what had been submitted and
+    /// was there to be overwritten: block by block, either.
+    fn accept_parts(&mut self, file: usize, offset: u64, bytes: &[u8]) -> Result<(), String> {
+        let found = self.content(file)?;
+        let old = self.model.files[file].clone().unwrap_or_default();
+        let mut new = old.clone();
+        model::write(&mut new.bytes, offset, bytes);
+        let parts = |file: &[u8]| {
+            file.chunks(BLOCK_SIZE)
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        };
+        let (old_parts, new_parts) = (parts(&old.bytes), parts(&new.bytes));
+        let mut both = old_parts.iter().zip(&new_parts).zip(parts(&found));
+        let is_either = both.all(|((old, new), found)| found == *old || found == *new);
+        if found.len() != old.bytes.len() || !is_either {
+            return Err("a direct write without space has left what is neither old nor new".into());
+        }
+        let bytes = found;
+        self.model.files[file] = Some(File { bytes, ..old });
+        Ok(())
     }
 
     fn mount_again(&mut self) -> Result<(), String> {
@@ -325,6 +463,7 @@ impl<D: Device> Player<D> {
     /// # Errors
     /// The first difference, or why it does not unmount.
     pub fn finish(mut self) -> Result<(), String> {
+        self.end_queued()?;
         self.check_contents()?;
         self.check_invariants()?;
         self.fs

@@ -65,16 +65,7 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     join(store);
     join(writeback);
 
-    let second = content::block(Tag::Second, 1);
-    let outcomes = [
-        (has_punch, [0; BLOCK_SIZE]),
-        (has_store, second),
-        (!has_punch && !has_store, punched),
-    ];
-    let possible = outcomes.iter().filter(|(is_possible, _)| *is_possible);
-    let contents: Vec<Vec<u8>> = possible
-        .map(|(_, block)| [first, *block].concat())
-        .collect();
+    let contents = outcomes(has_punch, has_store);
     let words: Vec<String> = contents.iter().map(|c| content::describe(c)).collect();
     setting.settle(
         |bytes| contents.iter().any(|content| content == bytes),
@@ -102,6 +93,6 @@ fn outcomes(has_punch: bool, has_store: bool) -> Vec<Vec<u8>> {
         (!has_punch && !has_store, stored(Tag::First, 1)),
     ];
     let possible = second.into_iter().filter(|(is_possible, _)| *is_possible);
-    let whole = |(_, block)| [stored(Tag::First, 0), block].concat();
+    let whole = |(_, block): (bool, Vec<u8>)| [stored(Tag::First, 0), block].concat();
     possible.map(whole).collect()
 }

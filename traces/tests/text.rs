@@ -76,45 +76,51 @@ fn many_tasks_are_named_on_each_line() {
     writeback_vs_truncate, correct protocol: violates I0
     design im, found by dpor on shuttle, granularity lock
 
-     1 reader 0: read n=0
-     2 reader 0: done
+     1 reader 0: read n=0;  2 done
      3 reader 1: +lock (w) after 2
-     4 reader 1: read n=1
-     5 reader 1: done
+     4 reader 1: read n=1;  5 done
      6 reader 2: +lock (w) after 5
-     7 reader 2: read n=2
-     8 reader 2: done
+     7 reader 2: read n=2;  8 done
      9 reader 3: +lock (w) after 8
-    10 reader 3: read n=3
-    11 reader 3: done
+    10 reader 3: read n=3; 11 done
     12 reader 4: +lock (w) after 11
-    13 reader 4: read n=4
-    14 reader 4: done
+    13 reader 4: read n=4; 14 done
     15 reader 5: +lock (w) after 14
-    16 reader 5: read n=5
-    17 reader 5: done
+    16 reader 5: read n=5; 17 done
     18 reader 6: +lock (w) after 17
-    19 reader 6: read n=6
-    20 reader 6: done
+    19 reader 6: read n=6; 20 done
     21 reader 7: +lock (w) after 20
-    22 reader 7: read n=7
-    23 reader 7: done
+    22 reader 7: read n=7; 23 done
     24 reader 8: +lock (w) after 23
-    25 reader 8: read n=8
-    26 reader 8: done
+    25 reader 8: read n=8; 26 done
     27 reader 9: +lock (w) after 26
-    28 reader 9: read n=9
-    29 reader 9: done
+    28 reader 9: read n=9; 29 done
     30 reader 10: +lock (w) after 29
-    31 reader 10: read n=10
-    32 reader 10: done
+    31 reader 10: read n=10; 32 done
     33 reader 11: +lock (w) after 32
-    34 reader 11: read n=11
-    35 reader 11: done
+    34 reader 11: read n=11; 35 done
 
     violated I0: expected nothing, observed something
     replay: cutpoint replay t.json
     "#);
+}
+
+#[test]
+fn a_run_of_one_step_is_one_row() {
+    let mut b = common::Builder::new(&["journal", "other"]);
+    let commit = |tid, state| [common::number("tid", tid), common::number("state", state)];
+    for state in 1..4 {
+        b.step(0, "commit", &commit(3, state));
+    }
+    b.step(1, "done", &[]);
+    b.step(0, "commit", &commit(4, 1));
+    b.step(0, "flush", &[]);
+    b.step(0, "flush", &[]);
+    let text = show(&b.trace);
+    assert!(text.contains("1 commit tid=3 state=1 … state=3"), "{text}");
+    assert!(text.contains("2 done"), "{text}");
+    assert!(text.contains("3 commit tid=4 state=1 "), "{text}");
+    assert!(text.contains("4 flush (2 times)"), "{text}");
 }
 
 #[test]

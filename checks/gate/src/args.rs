@@ -68,6 +68,9 @@ pub struct ListArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Print the table of results as the README has it.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 /// The arguments of `check`.
@@ -82,7 +85,7 @@ pub struct CheckArgs {
     /// The explorer.
     #[arg(long, value_name = "ENGINE", default_value = "dpor", value_parser = engines())]
     pub engine: Engine,
-    /// The design of the file system [default: that of the scenario].
+    /// The design of the file system [default: that of the variant, or the scenario's first].
     #[arg(long, value_name = "DESIGN", value_parser = designs())]
     pub design: Option<Design>,
     /// The most preemptions in an execution. With dpor, executions with few come first, and every
@@ -283,12 +286,12 @@ impl CheckArgs {
     /// # Errors
     /// If there is no such scenario, from which the design comes.
     pub fn request(&self) -> Result<Request, Failure> {
-        let scenario = Catalogue::get().scenario(&self.scenario)?;
+        let design = Catalogue::get().design(&self.scenario, self.variant.as_deref())?;
         Ok(Request {
             scenario: self.scenario.clone(),
             variant: self.variant.clone(),
             engine: self.engine,
-            design: self.design.unwrap_or(scenario.design()),
+            design: self.design.unwrap_or(design),
             preemptions: self.preemptions,
             executions: self.executions,
             time: self.time,

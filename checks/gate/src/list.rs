@@ -3,13 +3,14 @@
 use crate::args::ListArgs;
 use crate::exit::{Exit, Failure};
 use crate::model::SPECS;
+use crate::numbers;
 use crate::output::{self, BOLD, FAINT, styled};
-use crate::suite::Catalogue;
+use crate::suite::{Catalogue, Design, InDesign, Request};
 use serde::Serialize;
 use std::fmt::Write;
 
 /// The schema of [`ListJson`].
-const SCHEMA: &str = "cutpoint-list/1";
+const SCHEMA: &str = "cutpoint-list/2";
 
 /// Everything that can be checked.
 #[derive(Serialize)]
@@ -18,16 +19,32 @@ struct ListJson<'a> {
     scenarios: Vec<ScenarioJson<'a>>,
     variants: Vec<VariantJson<'a>>,
     models: Vec<SpecJson>,
+    invariants: Vec<InvariantJson<'a>>,
+}
+
+/// An invariant of the file system.
+#[derive(Serialize)]
+struct InvariantJson<'a> {
+    name: String,
+    variants: Vec<&'a str>,
+    why_not: Option<&'a str>,
 }
 
 /// A scenario.
 #[derive(Serialize)]
 struct ScenarioJson<'a> {
     name: &'a str,
-    design: String,
     about: &'a str,
-    reaches: &'a [String],
+    designs: Vec<DesignJson<'a>>,
     variants: Vec<&'a str>,
+}
+
+/// What the correct protocol does in a scenario and a design.
+#[derive(Serialize)]
+struct DesignJson<'a> {
+    design: String,
+    traces: u64,
+    reaches: &'a [String],
 }
 
 /// A seeded variant.
@@ -35,6 +52,7 @@ struct ScenarioJson<'a> {
 struct VariantJson<'a> {
     name: &'a str,
     scenario: &'a str,
+    design: String,
     invariant: &'a str,
     needs_crash: bool,
     preemptions: u32,
@@ -56,9 +74,10 @@ struct SpecJson {
 /// If the list can not be printed.
 pub fn run(args: &ListArgs) -> Result<Exit, Failure> {
     let list = list(Catalogue::get());
-    let text = match args.json {
-        true => output::to_json(&list),
-        false => text(&list),
+    let text = match (args.json, args.markdown) {
+        (true, _) => output::to_json(&list),
+        (false, true) => markdown(&list),
+        (false, false) => text(&list),
     };
     output::print(&text)?;
     Ok(Exit::Holds)
@@ -70,9 +89,8 @@ fn list(catalogue: &Catalogue) -> ListJson<'_> {
         .iter()
         .map(|(name, scenario)| ScenarioJson {
             name,
-            design: scenario.design().to_string(),
             about: &scenario.about,
-            reaches: &scenario.reaches,
+            designs: scenario.designs().map(design).collect(),
             variants: catalogue.variants_of(name).collect(),
         });
     let variants = catalogue
@@ -81,6 +99,9 @@ fn list(catalogue: &Catalogue) -> ListJson<'_> {
         .map(|(name, variant)| VariantJson {
             name,
             scenario: &variant.scenario,
+            design: Request::new(&variant.scenario, Some(name))
+                .design
+                .to_string(),
             invariant: &variant.invariant,
             needs_crash: variant.needs_crash,
             preemptions: variant.preemptions,
@@ -92,12 +113,56 @@ fn list(catalogue: &Catalogue) -> ListJson<'_> {
         about: spec.about,
         rules: spec.rules.iter().map(|rule| rule.name()).collect(),
     });
+    let invariants = catalogue.invariants().map(|(name, variants)| {
+        let why_not = catalogue.uncovered.get(&name);
+        InvariantJson {
+            why_not: why_not.map(|uncovered| uncovered.why.as_str()),
+            name,
+            variants,
+        }
+    });
     ListJson {
         schema: SCHEMA,
         scenarios: scenarios.collect(),
         variants: variants.collect(),
         models: models.collect(),
+        invariants: invariants.collect(),
     }
+}
+
+fn design((design, expected): (Design, &InDesign)) -> DesignJson<'_> {
+    DesignJson {
+        design: design.to_string(),
+        traces: expected.traces,
+        reaches: &expected.reaches,
+    }
+}
+
+/// The README's table: scenarios with the traces of each design, and what each variant violates.
+fn markdown(list: &ListJson<'_>) -> String {
+    let mut text = String::from(
+        "| scenario | Mazurkiewicz traces, correct | variants caught |\n|---|--:|---|\n",
+    );
+    for scenario in &list.scenarios {
+        let traces = scenario.designs.iter().map(|of| match of.design.as_str() {
+            "im" => numbers::count(of.traces),
+            design => format!("{} ({design})", numbers::count(of.traces)),
+        });
+        let traces: Vec<String> = traces.collect();
+        let found = list.variants.iter().filter(|v| v.scenario == scenario.name);
+        let found = found.map(|variant| format!("`{}` ({})", variant.name, variant.invariant));
+        let found: Vec<String> = found.collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            scenario.name,
+            traces.join(", "),
+            found.join(", ")
+        );
+    }
+    let (variants, scenarios) = (list.variants.len(), list.scenarios.len());
+    let _ = writeln!(text, "\n{variants} variants in {scenarios} scenarios.");
+    text
 }
 
 fn text(list: &ListJson<'_>) -> String {
@@ -107,14 +172,13 @@ fn text(list: &ListJson<'_>) -> String {
     };
     line(styled(BOLD, "Scenarios"));
     for scenario in &list.scenarios {
-        line(format!(
-            "  {} ({} design)",
-            styled(BOLD, scenario.name),
-            scenario.design
-        ));
+        line(format!("  {}", styled(BOLD, scenario.name)));
         line(format!("    {}", scenario.about));
-        for state in scenario.reaches {
-            line(format!("    {} {state}", styled(FAINT, "must reach:")));
+        for of in &scenario.designs {
+            line(format!("    {} design, {} traces", of.design, of.traces));
+            for state in of.reaches {
+                line(format!("      {} {state}", styled(FAINT, "must reach:")));
+            }
         }
     }
     line(format!("\n{}", styled(BOLD, "Seeded variants")));
@@ -125,13 +189,25 @@ fn text(list: &ListJson<'_>) -> String {
             ""
         };
         line(format!(
-            "  {} breaks {}{crash} ({}, {})",
+            "  {} breaks {}{crash} ({}, {}, {} design)",
             styled(BOLD, variant.name),
             variant.invariant,
             variant.catalogue,
-            variant.scenario
+            variant.scenario,
+            variant.design
         ));
         line(format!("    {}", variant.about));
+    }
+    line(format!(
+        "\n{}",
+        styled(BOLD, "Invariants, and the variants that violate each")
+    ));
+    for invariant in &list.invariants {
+        let name = styled(BOLD, &invariant.name);
+        match invariant.why_not {
+            Some(why) => line(format!("  {name} none: {why}")),
+            None => line(format!("  {name} {}", invariant.variants.join(", "))),
+        }
     }
     line(format!(
         "\n{}",

@@ -2,7 +2,7 @@
 
 use cutpoint::crash::{CutMode, Tear};
 
-pub use cutpoint_suite::catalogue::Catalogue;
+pub use cutpoint_suite::catalogue::{Catalogue, InDesign};
 pub use cutpoint_suite::check::check_from;
 pub use cutpoint_suite::minimise::{Minimised, minimise};
 pub use cutpoint_suite::replay::replay;

@@ -171,7 +171,7 @@ fn the_list_is_json_on_request() {
     let (code, text, _) = cutpoint(&["list", "--json"]);
     assert_eq!(code, 0);
     let list = json(&text);
-    assert_eq!(list["schema"], "cutpoint-list/1");
+    assert_eq!(list["schema"], "cutpoint-list/2");
     let names = |key: &str| -> Vec<String> {
         let items = list[key].as_array().unwrap().iter();
         items

@@ -92,16 +92,10 @@ fn refuse_unsupported(request: &Request) -> Result<(), RequestError> {
         catalogue.variant(&request.scenario, variant)?;
     }
     let unsupported = |text: String| Err(RequestError::Unsupported(text));
-    if !scenario.runs_in(request.design) {
+    if scenario.in_design(request.design).is_none() {
         let (name, design) = (&request.scenario, scenario.design());
         return unsupported(format!(
             "scenario '{name}' is for the {design} design; use --design {design}"
-        ));
-    }
-    if request.design != scenario.design() && request.variant.is_some() {
-        let (name, design) = (&request.scenario, scenario.design());
-        return unsupported(format!(
-            "the variants of scenario '{name}' are of the {design} design; use --design {design}"
         ));
     }
     let has_bound = matches!(request.engine, Engine::Dpor | Engine::Loom);

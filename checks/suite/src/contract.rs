@@ -7,6 +7,8 @@ use std::ops::Range;
 /// What a file may hold after recovery, part by part. Beyond the last part there is never anything.
 #[derive(Debug)]
 pub struct Contract {
+    /// The step after which the file may be gone, if there is one that deletes it.
+    pub gone_after: Option<&'static str>,
     /// The parts, in order and without gaps, from the first byte on.
     pub areas: &'static [Area],
 }
@@ -29,6 +31,8 @@ pub enum Zeroes {
     Legal,
     /// Never: the size may cover it only once its data is there.
     Never,
+    /// Always, and nothing else: the file has grown over it. Data there violates I12.
+    Only,
     /// Once this step has set the size to cover it, whatever had been written below.
     After(&'static str),
 }

@@ -4,13 +4,23 @@
 macro_rules! with_names {
     ($call:ident!($($args:tt)*)) => {
         $call!($($args)*;
+            append_vs_commit,
             dio_extend_vs_delalloc_writeback,
             direct_write_pair,
             direct_write_vs_read,
+            dsync_direct_write,
+            failed_writeback,
             fsync_vs_checkpoint,
+            growth_past_tail,
+            growth_vs_mapped_store,
+            ordered_write_vs_truncate,
+            punch_vs_mapped_store,
             revoke_and_reuse,
             short_write_punch_vs_mmap_fault,
             short_write_punch_vs_writeback,
+            truncate_and_reuse,
+            truncate_vs_direct_write,
+            unlink_vs_completion,
             writeback_vs_punch_hole,
             writeback_vs_truncate,
         )

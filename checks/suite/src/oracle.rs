@@ -21,6 +21,10 @@ pub const DURABLE: &str = "durable";
 pub enum Promise {
     /// This step has set the size to so many bytes.
     SizeSet(&'static str, u64),
+    /// The file has lost its name.
+    Unlinked,
+    /// The file is gone.
+    Gone,
     /// The file has this size.
     Size(u64),
     /// The bytes from the first to the second number hold this.
@@ -50,6 +54,7 @@ fn promise(contract: &Contract, what: &What) -> Option<Promise> {
         What::Step { name, args } if contract.sets_size(name) => {
             Some(Promise::SizeSet(name, args.number("to")? as u64))
         }
+        What::Step { name, .. } if contract.gone_after == Some(name) => Some(Promise::Unlinked),
         What::Acknowledged {
             name: DURABLE,
             args,
@@ -59,6 +64,9 @@ fn promise(contract: &Contract, what: &What) -> Option<Promise> {
 }
 
 fn durable(args: &Args) -> Option<Promise> {
+    if args.get("gone").is_some() {
+        return Some(Promise::Gone);
+    }
     if let Some(size) = args.number("size") {
         return Some(Promise::Size(size as u64));
     }
@@ -67,6 +75,31 @@ fn durable(args: &Args) -> Option<Promise> {
         return None;
     };
     Some(Promise::Holds(from, to, Found::from_word(word)?))
+}
+
+/// Judges whether the file is still there.
+///
+/// # Errors
+/// I20, if it is and should not be; I29, if it is not and should be.
+pub fn judge_presence(is_there: bool, promises: &[Promise]) -> Result<(), CrashFinding> {
+    let finding = |invariant, expected: &str, observed: &str| {
+        Err(CrashFinding {
+            invariant,
+            expected: expected.into(),
+            observed: observed.into(),
+        })
+    };
+    match is_there {
+        true if promises.contains(&Promise::Gone) => {
+            finding("I20", "the file is gone, as promised", "it is there")
+        }
+        false if !promises.contains(&Promise::Unlinked) => finding(
+            "I29",
+            "the file is there: nobody has removed it",
+            "it is gone",
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// Judges what the model knows of a recovered file, if the model has said anything.
@@ -128,7 +161,7 @@ pub fn judge_size(size: u64, promises: &[Promise]) -> Result<(), CrashFinding> {
 /// than [`crate::content::PART_SIZE`].
 ///
 /// # Errors
-/// I20 if something else was promised, I22 if it is nobody's data or another block's, I23 if it is
+/// I20 if something else was promised, I12 if it lay beyond the end before the file grew, I22 if it is nobody's data or another block's, I23 if it is
 /// padding that nobody asked for.
 pub fn judge_part(
     contract: &Contract,
@@ -155,6 +188,10 @@ pub fn judge_part(
     let zeroes = area.map_or(Zeroes::Never, |area| area.zeroes);
     match found {
         Found::Data(tag, of) if of == lblk && area.is_some_and(|a| a.data.contains(&tag)) => Ok(()),
+        Found::Data(..) | Found::Garbage | Found::Mixed if zeroes == Zeroes::Only => finding(
+            "I12",
+            "what lay beyond the end is zero once the file has grown over it".into(),
+        ),
         Found::Data(..) | Found::Garbage | Found::Mixed => finding(
             "I22",
             "a block holds its own data, old or new, or legal zeroes".into(),
@@ -177,7 +214,7 @@ fn zeroes_are_legal(zeroes: Zeroes, end: u64, promises: &[Promise]) -> bool {
         promises.iter().any(covers)
     };
     match zeroes {
-        Zeroes::Legal => true,
+        Zeroes::Legal | Zeroes::Only => true,
         Zeroes::Never => false,
         Zeroes::After(step) => was_set(step),
     }

@@ -33,11 +33,35 @@ pub const PUNCH_RAISED: &str = "punch raised the size on disk";
 /// A punch began or ended within a block that has data.
 pub const PUNCH_ZEROED: &str = "punch zeroed a part of a block";
 
+/// A truncate or a punch wrote out what a transaction had promised to write.
+pub const TRUNCATE_WROTE_OUT: &str = "truncate wrote out ordered data";
+/// A copy stopped in a block beyond the end, which was cut off.
+pub const CUT_OFF: &str = "short copy beyond the end was cut off";
+/// A commit began between the submission of data and its completion.
+pub const COMMIT_IN_FLIGHT: &str = "commit began while I/O was in flight";
+/// What lay beyond the end was zeroed before the end moved.
+pub const TAIL_ZEROED: &str = "end of the last block was zeroed";
+/// The page of the old end was write-protected.
+pub const END_PROTECTED: &str = "page was protected when the end moved";
+/// A program made a page writable again that writeback had taken.
+pub const STORED_AGAIN: &str = "page was stored to after writeback had taken it";
+/// A direct write ended while a truncate was waiting for it.
+pub const WAITED_FOR_DIO: &str = "truncate waited for a direct write";
+/// Another file got a block before the truncate had committed.
+pub const OTHER_ALLOCATED: &str = "other file allocated before the commit";
+/// I/O of a file without a name ended before the file was deleted.
+pub const COMPLETED_UNLINKED: &str = "I/O completed between unlink and delete";
+
+/// Data of a file could not be written.
+pub const DATA_FAILED: &str = "device failed a write of data";
+/// A direct write that converted nothing forced a commit of what another had converted.
+pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion";
+
 /// Whether an execution was in a state, by its log.
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 13] = [
+const STATES: [(&str, IsIn); 24] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
@@ -69,6 +93,36 @@ const STATES: [(&str, IsIn); 13] = [
         happens(log, "raise i_disksize before punch")
     }),
     (PUNCH_ZEROED, |log| happens(log, "zero part of block")),
+    (TRUNCATE_WROTE_OUT, |log| {
+        happens(log, "write out ordered data")
+    }),
+    (CUT_OFF, |log| happens(log, "truncate failed write")),
+    (COMMIT_IN_FLIGHT, |log| {
+        in_order(log, &["submit", "commit", "I/O completes"])
+    }),
+    (TAIL_ZEROED, |log| {
+        happens(log, "zero end of block") || happens(log, "zero part of block")
+    }),
+    (DATA_FAILED, |log| happens(log, "note writeback error")),
+    (DIO_SYNCED, |log| {
+        in_order(
+            log,
+            &["convert to written", "direct I/O completes", "commit"],
+        )
+    }),
+    (END_PROTECTED, |log| happens(log, "protect old end of file")),
+    (STORED_AGAIN, |log| {
+        in_order(log, &["lock folio", "make page writable", "store"])
+    }),
+    (WAITED_FOR_DIO, |log| {
+        in_order(log, &["direct I/O completes", "orphan add"])
+    }),
+    (OTHER_ALLOCATED, |log| {
+        in_order(log, &["remove extents", "allocate", "commit"])
+    }),
+    (COMPLETED_UNLINKED, |log| {
+        in_order(log, &["unlink", "I/O completes", "delete inode"])
+    }),
 ];
 
 /// Named states of an execution, from its log.
@@ -88,6 +142,15 @@ fn steps(log: &Log) -> impl Iterator<Item = (TaskId, &'static str, &Args)> {
 /// Whether anybody took a step.
 fn happens(log: &Log, step: &str) -> bool {
     steps(log).any(|(_, name, _)| name == step)
+}
+
+/// Whether these steps were taken in this order, by whomever.
+fn in_order(log: &Log, names: &[&str]) -> bool {
+    let mut rest = names.iter().peekable();
+    for (_, name, _) in steps(log) {
+        rest.next_if(|next| **next == name);
+    }
+    rest.peek().is_none()
 }
 
 /// Whether a task took one step, then another task took a second, and then the first took a third.

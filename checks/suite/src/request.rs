@@ -1,5 +1,6 @@
 //! What to check, as asked for by a person or a program.
 
+use crate::catalogue::Catalogue;
 use cutpoint::crash::{CutMode, Tear};
 use cutpoint::explore::Shard;
 use std::fmt;
@@ -41,13 +42,16 @@ pub struct Request {
 }
 
 impl Request {
-    /// The usual check of a scenario: DPOR, every frontier, one crash inside recovery.
+    /// The usual check of a scenario: DPOR, every frontier, one crash inside recovery, in the design
+    /// that the manifest says.
     pub fn new(scenario: &str, variant: Option<&str>) -> Request {
         Request {
             scenario: scenario.into(),
             variant: variant.map(Into::into),
             engine: Engine::Dpor,
-            design: Design::Im,
+            design: Catalogue::get()
+                .design(scenario, variant)
+                .unwrap_or(Design::Im),
             preemptions: None,
             executions: None,
             time: None,
@@ -163,13 +167,13 @@ pub enum RequestError {
         name: String,
     },
     /// There is no such variant.
-    #[error("scenario '{scenario}' has no variant '{name}'; it has: {known}")]
+    #[error("there is no variant '{name}'; scenario '{scenario}' finds: {known}")]
     UnknownVariant {
         /// The scenario.
         scenario: String,
         /// The name asked for.
         name: String,
-        /// The names there are.
+        /// The variants that it finds.
         known: String,
     },
     /// The combination is not supported.

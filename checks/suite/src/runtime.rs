@@ -1,7 +1,9 @@
 //! What the explorers run: a scenario's body under a variant's protocol. Compiled once for each
 //! controlled runtime.
 
+use super::extfs::delalloc::Delalloc;
 use super::extfs::design::Design;
+use super::extfs::fs::DataError;
 use super::extfs::units::BLOCK_SIZE;
 use super::scenarios;
 use super::scenarios::setting::Mounting;
@@ -37,6 +39,8 @@ pub fn body(scenario: &str, variant: Option<&str>, design: request::Design) -> O
             request::Design::Im => Design::Im,
             request::Design::Bh => Design::Bh,
         },
+        delalloc: Delalloc::Always,
+        data_error: DataError::Report,
         protocol: variants::protocol(variant)?,
     };
     with_names!(with_scenario!(scenario, module => {

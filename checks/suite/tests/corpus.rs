@@ -6,6 +6,7 @@ use cutpoint_suite::minimise::minimise;
 use cutpoint_suite::replay::replay;
 use cutpoint_suite::report::Replayed;
 use cutpoint_traces::Trace;
+use cutpoint_traces::view::{Options, text};
 use std::path::{Path, PathBuf};
 
 fn corpus() -> PathBuf {
@@ -62,5 +63,22 @@ fn every_trace_is_gone_from_the_correct_protocol() {
     for name in Catalogue::get().variants.keys() {
         let replayed = replay(&trace(name), Some(None)).unwrap();
         assert!(matches!(replayed, Replayed::Gone), "{name}: {replayed:?}");
+    }
+}
+
+/// Lines that the text of two actors may have.
+const LINES_MAX: usize = 40;
+
+#[test]
+fn the_text_of_two_actors_fits_a_screen() {
+    for name in Catalogue::get().variants.keys() {
+        let text = text::render(&trace(name), &Options::default()).unwrap();
+        // Title, subtitle, nothing, then the names of who acts.
+        let actors = text.lines().nth(3).unwrap().matches(" | ").count() + 1;
+        let lines = text.lines().count();
+        assert!(
+            actors > 2 || lines <= LINES_MAX,
+            "{name} has {lines} lines:\n{text}"
+        );
     }
 }

@@ -17,10 +17,10 @@ fn unknown_names_are_refused() {
 
 #[test]
 fn what_an_engine_can_not_do_is_refused() {
-    let mut request = Request::new("writeback_vs_truncate", None);
-    (request.design, request.variant) = (Design::Bh, Some("wb_lookup_unlocked".into()));
+    let mut request = Request::new("revoke_and_reuse", None);
+    request.design = Design::Bh;
     assert!(refusal(&request).contains("--design im"));
-    (request.design, request.variant) = (Design::Im, None);
+    let mut request = Request::new("writeback_vs_truncate", None);
     request.engine = Engine::Random;
     request.preemptions = Some(2);
     assert!(refusal(&request).contains("--preemptions"));

@@ -40,6 +40,24 @@ pub(crate) fn event(trace: &Trace, event: &Event) -> String {
     }
 }
 
+/// What a run of events of one task did, which differ in their arguments only: what they have in
+/// common once, then the first and the last.
+pub(crate) fn run(trace: &Trace, events: &[usize]) -> String {
+    let of = |index: Option<&usize>| index.map(|&at| event(trace, &trace.events[at]));
+    let first = of(events.first()).unwrap_or_default();
+    let last = of(events.last()).filter(|_| events.len() > 1);
+    let Some(last) = last else {
+        return first;
+    };
+    let words = last.split(' ').zip(first.split(' '));
+    let common = words.take_while(|(one, other)| one == other).count();
+    let differs: Vec<&str> = last.split(' ').skip(common).collect();
+    match differs.is_empty() {
+        true => format!("{first} ({} times)", events.len()),
+        false => format!("{first} … {}", differs.join(" ")),
+    }
+}
+
 /// The kernel mails' way to write lock operations, plain words for the others.
 fn operation(op: &str, object: &str) -> String {
     let object = clean(object);

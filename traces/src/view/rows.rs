@@ -17,9 +17,9 @@ pub(crate) struct Rows {
     row_of: Vec<Option<usize>>,
 }
 
-/// An event to show.
+/// An event to show, or a run of events of one task that differ in their arguments only.
 pub(crate) struct Row {
-    /// Its index in the trace.
+    /// The index in the trace, of the first.
     pub(crate) event: usize,
     /// Its column, an index into [`Rows::columns`].
     pub(crate) column: usize,
@@ -29,6 +29,18 @@ pub(crate) struct Row {
     pub(crate) after: Vec<usize>,
     /// What sort of event.
     pub(crate) sort: Sort,
+}
+
+/// Whether an event that is shown right after another is the same step again: the next state of a
+/// commit, the next folio of a run. Such a run is one row.
+fn is_repetition(trace: &Trace, one: usize, next: usize) -> bool {
+    let (before, after) = (&trace.events[one], &trace.events[next]);
+    let is_same_step = match (&before.kind, &after.kind) {
+        (Kind::Step { name, .. }, Kind::Step { name: again, .. }) => name == again,
+        _ => false,
+    };
+    let same_side = happened(trace, one) == happened(trace, next);
+    before.task == after.task && is_same_step && same_side
 }
 
 /// Sorts of events, for colours.
@@ -52,42 +64,50 @@ impl Rows {
             .collect();
         // What did not happen comes last, if at all; the order among the rest stays.
         shown.sort_by_key(|&index| !happened(trace, index));
-        let cut = trace.crash.as_ref().map(|_| {
-            shown
-                .iter()
-                .filter(|&&index| happened(trace, index))
-                .count()
-        });
+        let has_happened = |&&index: &&usize| happened(trace, index);
+        let before_cut = shown.iter().filter(has_happened).count();
         let after = |index: usize| match explains[index] {
             true => told.other_tasks_before(index),
             false => Vec::new(),
         };
-        Rows::lay_out(trace, &shown, after, cut)
+        let mut rows = Rows::lay_out(trace, &shown, after, !options.all);
+        rows.cut = trace.crash.as_ref().map(|_| match before_cut {
+            0 => 0,
+            // A run of events does not go on beyond the cut.
+            some => rows.row_of[shown[some - 1]].map_or(0, |row| row + 1),
+        });
+        rows
     }
 
     fn lay_out(
         trace: &Trace,
         shown: &[usize],
         after: impl Fn(usize) -> Vec<usize>,
-        cut: Option<usize>,
+        folds: bool,
     ) -> Rows {
+        let runs: Vec<&[usize]> = shown
+            .chunk_by(|&one, &next| folds && is_repetition(trace, one, next))
+            .collect();
         let mut row_of = vec![None; trace.events.len()];
         let mut acts = vec![false; trace.tasks.len()];
-        for (row, &index) in shown.iter().enumerate() {
-            row_of[index] = Some(row);
-            acts[trace.events[index].task as usize] = true;
+        for (row, run) in runs.iter().enumerate() {
+            for &index in *run {
+                row_of[index] = Some(row);
+                acts[trace.events[index].task as usize] = true;
+            }
         }
         let columns: Vec<usize> = (0..acts.len()).filter(|&task| acts[task]).collect();
         let mut column_of = vec![0; acts.len()];
         for (column, &task) in columns.iter().enumerate() {
             column_of[task] = column;
         }
-        let row = |&index: &usize| {
+        let row = |run: &&[usize]| {
+            let index = run[0];
             let event = &trace.events[index];
             Row {
                 event: index,
                 column: column_of[event.task as usize],
-                label: label::event(trace, event),
+                label: label::run(trace, run),
                 after: after(index)
                     .into_iter()
                     .filter_map(|from| row_of[from])
@@ -95,11 +115,11 @@ impl Rows {
                 sort: sort(event),
             }
         };
-        let rows = shown.iter().map(row).collect();
+        let rows = runs.iter().map(row).collect();
         Rows {
             columns,
             rows,
-            cut,
+            cut: None,
             row_of,
         }
     }

@@ -3,18 +3,24 @@
 //! By default it shows the steps, the promises, failed requests, and the operations that explain
 //! why a step could not come earlier ("after 3"); not the setup before the first spawn, nor locks
 //! that ordered nothing. Where too many tasks act for columns to be legible, each line names its
-//! task instead. Rows that only repeat others, as in a livelock, are counted.
+//! task instead. A run of one task's steps that differ in their arguments only is one row, with the
+//! first and the last. Where the text would have more than 40 lines, rows that follow each other in
+//! one column share lines. `--all` undoes both. Rows that only repeat
+//! others, as in a livelock, are counted.
 
 use super::label::{self, clean};
 use super::repeats::{self, Repeat};
-use super::rows::{Row, Rows, Sort};
+use super::rows::{Rows, Sort};
 use super::story::{self, Fate};
 use super::wrap::{share, wrap};
 use super::{Options, ViewError};
 use crate::format::Trace;
+use std::ops::Range;
 
 /// Between two columns.
 const SEPARATOR: &str = " | ";
+/// Lines that the text may have before events that follow each other in one column share lines.
+const LINES_MAX: usize = 40;
 /// The narrowest column that is worth having.
 const COLUMN_MIN: usize = 16;
 
@@ -81,6 +87,15 @@ pub fn render(trace: &Trace, options: &Options) -> Result<String, ViewError> {
 pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
     trace.validate()?;
     let rows = Rows::new(trace, options);
+    let lines = page(trace, &rows, options, false);
+    if options.all || lines.len() <= LINES_MAX {
+        return Ok(lines);
+    }
+    Ok(page(trace, &rows, options, true))
+}
+
+/// The page; densely, if events share lines.
+fn page(trace: &Trace, rows: &Rows, options: &Options, densely: bool) -> Vec<Line> {
     let mut page = Page {
         width: options.width.clamp(Options::WIDTH_MIN, Options::WIDTH_MAX),
         lines: Vec::new(),
@@ -88,10 +103,10 @@ pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
     page.paragraph(Style::Heading, &label::title(trace));
     page.paragraph(Style::Faint, &label::subtitle(trace));
     page.blank();
-    let table = Table::new(trace, &rows, page.width);
-    table.print(&mut page);
+    let table = Table::new(trace, rows, page.width);
+    table.print(&mut page, densely);
     page.blank();
-    let story = story::tell(trace, &rows, options);
+    let story = story::tell(trace, rows, options);
     for line in &story {
         page.entry(fate_style(line.fate), line.fate.word(), &line.text);
     }
@@ -110,7 +125,7 @@ pub fn lines(trace: &Trace, options: &Options) -> Result<Vec<Line>, ViewError> {
         Style::Command,
         format!("replay: {}", clean(&trace.replay_command)),
     );
-    Ok(page.lines)
+    page.lines
 }
 
 fn fate_style(fate: Fate) -> Style {
@@ -196,7 +211,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print(&self, page: &mut Page) {
+    fn print(&self, page: &mut Page, densely: bool) {
         if let Some(widths) = &self.widths {
             self.print_header(widths, page);
         }
@@ -211,19 +226,28 @@ impl<'a> Table<'a> {
             if self.rows.cut == Some(index) {
                 self.print_cut(page);
             }
-            match repeat.filter(|repeat| repeat.hidden_from() == index) {
-                Some(hidden) => {
-                    page.line(Style::Faint, self.repeated(&hidden));
-                    index = hidden.end();
-                    repeat = repeats.next();
-                    continue;
-                }
-                None => match &self.widths {
-                    Some(widths) => self.print_row(index, &rows[index], widths, page),
-                    None => self.print_named(index, &rows[index], page),
-                },
+            let hidden_from = repeat.map(|repeat| repeat.hidden_from());
+            if let Some(hidden) = repeat.filter(|_| hidden_from == Some(index)) {
+                page.line(Style::Faint, self.repeated(&hidden));
+                index = hidden.end();
+                repeat = repeats.next();
+                continue;
             }
-            index += 1;
+            let shares_line = |next: &usize| {
+                let (row, next_row) = (&rows[index], &rows[*next]);
+                let is_apart = self.rows.cut == Some(*next) || hidden_from == Some(*next);
+                row.column == next_row.column && row.sort == next_row.sort && !is_apart
+            };
+            let more = match densely {
+                true => (index + 1..rows.len()).take_while(shares_line).count(),
+                false => 0,
+            };
+            let run = index..index + 1 + more;
+            index = run.end;
+            match &self.widths {
+                Some(widths) => self.print_run(run, widths, page),
+                None => self.print_named(run, page),
+            }
         }
         if self.rows.cut == Some(self.rows.rows.len()) {
             self.print_cut(page);
@@ -263,13 +287,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_row(&self, index: usize, row: &Row, widths: &[usize], page: &mut Page) {
+    fn print_run(&self, run: Range<usize>, widths: &[usize], page: &mut Page) {
+        let row = &self.rows.rows[run.start];
         let style = row_style(row.sort);
-        for text in wrap(
-            &self.numbered(index, row),
-            widths[row.column],
-            self.rows.digits() + 1,
-        ) {
+        let texts: Vec<String> = run.map(|index| self.numbered(index)).collect();
+        let indent = self.rows.digits() + 1;
+        for text in wrap(&texts.join("; "), widths[row.column], indent) {
             let cell = |column: usize| {
                 if column == row.column {
                     text.as_str()
@@ -281,18 +304,22 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn print_named(&self, index: usize, row: &Row, page: &mut Page) {
+    fn print_named(&self, run: Range<usize>, page: &mut Page) {
         let digits = self.rows.digits();
+        let row = &self.rows.rows[run.start];
         let name = &self.names[row.column];
-        let text = format!("{:digits$} {name}: {}", index + 1, self.rows.label_of(row));
-        for text in wrap(&text, page.width, digits + 1) {
+        let label = self.rows.label_of(row);
+        let mut texts = vec![format!("{:digits$} {name}: {label}", run.start + 1)];
+        texts.extend(run.skip(1).map(|index| self.numbered(index)));
+        for text in wrap(&texts.join("; "), page.width, digits + 1) {
             page.line(row_style(row.sort), text);
         }
     }
 
-    fn numbered(&self, index: usize, row: &Row) -> String {
+    fn numbered(&self, index: usize) -> String {
         let digits = self.rows.digits();
-        format!("{:digits$} {}", index + 1, self.rows.label_of(row))
+        let label = self.rows.label_of(&self.rows.rows[index]);
+        format!("{:digits$} {label}", index + 1)
     }
 }
 

@@ -242,25 +242,36 @@ impl Plan {
     }
 }
 
-/// The correct protocol of every scenario by two explorers, then every variant.
+/// The correct protocol of every scenario and design by two explorers, then every variant.
 fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (name, scenario) in &catalogue.scenarios {
-        let correct = Request {
-            design: scenario.design(),
-            ..Request::new(name, None)
-        };
-        let reaches = scenario.reaches.clone();
-        let loom = profile.loom(correct.clone());
-        jobs.push(check(correct, Expect::Exhausted { reaches }));
-        jobs.push(check(loom, Expect::Holds));
+        for (design, expected) in scenario.designs() {
+            let correct = Request {
+                design,
+                ..Request::new(name, None)
+            };
+            let bound = expected
+                .quick_preemptions
+                .filter(|_| profile == Profile::Quick);
+            let (bounded, expect) = match bound {
+                Some(most) => (Some(most as usize), Expect::Holds),
+                None => {
+                    let reaches = expected.reaches.clone();
+                    (None, Expect::Exhausted { reaches })
+                }
+            };
+            let loom = profile.loom(correct.clone());
+            let correct = Request {
+                preemptions: bounded,
+                ..correct
+            };
+            jobs.push(check(correct, expect));
+            jobs.push(check(loom, Expect::Holds));
+        }
     }
     for (name, variant) in &catalogue.variants {
-        let Some(scenario) = catalogue.scenarios.get(&variant.scenario) else {
-            continue;
-        };
         let request = Request {
-            design: scenario.design(),
             preemptions: Some(variant.preemptions as usize),
             ..Request::new(&variant.scenario, Some(name))
         };
@@ -270,10 +281,17 @@ fn checks(profile: Profile, catalogue: &Catalogue) -> Vec<Job> {
     jobs
 }
 
+/// A job that is named after what it checks; the design is part of the name where it is not the
+/// one that the manifest names first.
 fn check(request: Request, expect: Expect) -> Job {
     let protocol = request.variant.as_deref().unwrap_or(CORRECT);
+    let mut name = format!("{}/{protocol}/{}", request.scenario, request.engine);
+    let usual = Request::new(&request.scenario, request.variant.as_deref()).design;
+    if request.design != usual {
+        name = format!("{name}/{}", request.design);
+    }
     Job {
-        name: format!("{}/{protocol}/{}", request.scenario, request.engine),
+        name,
         task: Task::Check(Box::new(request)),
         expect,
     }

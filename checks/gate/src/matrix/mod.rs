@@ -96,9 +96,7 @@ fn runs<'a>(variant: &'a str, seeds: u64) -> impl Iterator<Item = Run<'a>> {
 
 fn job(run: &Run<'_>, args: &MatrixArgs, catalogue: &Catalogue) -> Job {
     let variant = &catalogue.variants[run.variant];
-    let design = catalogue.scenarios[&variant.scenario].design();
     let request = Request {
-        design,
         seed: run.seed,
         time: Some(args.time),
         ..Request::new(&variant.scenario, Some(run.variant))

@@ -4,6 +4,8 @@
 use super::extfs::design::Design;
 use super::extfs::device::{Device, DeviceError, Durability, Ticket};
 use super::extfs::directory;
+use super::extfs::disk::geometry::FIRST_INO;
+use super::extfs::error::FsError;
 use super::extfs::extent::Status;
 use super::extfs::fs::Filesystem;
 use super::extfs::inode::Inode;
@@ -83,9 +85,16 @@ fn judge_recovered(
     promises: &[Promise],
     e2fsck: &E2fsck,
 ) -> Recovery {
-    let file = directory::lookup(fs, FILE_NAME).map_err(|error| unreadable(&error))?;
-    judge_content(disk, &file, contract, promises)?;
-    oracle::judge_by_model(in_model(&file), promises)?;
+    let file = match directory::lookup(fs, FILE_NAME) {
+        Ok(file) => Some(file),
+        Err(FsError::NotFound) => None,
+        Err(error) => return Err(unreadable(&error)),
+    };
+    oracle::judge_presence(file.is_some(), promises)?;
+    if let Some(file) = file {
+        judge_content(disk, &file, contract, promises)?;
+        oracle::judge_by_model(in_model(&file), promises)?;
+    }
     let unjudged = leave(fs, disk, e2fsck)?;
     Ok((observe(report), unjudged))
 }
@@ -186,6 +195,7 @@ pub fn recover(
             observed,
         });
     }
+    judge_orphans(&fs)?;
     judge_sizes(&fs)?;
     Ok((fs, report))
 }
@@ -223,12 +233,36 @@ pub fn observe(report: &MountReport) -> Observations {
 }
 
 /// The finding that a recovered file system can not be used.
-pub fn unreadable(error: &super::extfs::error::FsError) -> CrashFinding {
+pub fn unreadable(error: &FsError) -> CrashFinding {
     CrashFinding {
         invariant: "I29",
         expected: "the recovered file system can be read and unmounted".into(),
         observed: error.to_string(),
     }
+}
+
+/// I18: recovery has dealt with every orphan: none is on the list, and no inode without a name is in
+/// use.
+fn judge_orphans(fs: &Recovered) -> Result<(), CrashFinding> {
+    let finding = |expected: &str, observed| CrashFinding {
+        invariant: "I18",
+        expected: expected.into(),
+        observed,
+    };
+    if let Some(ino) = fs.orphans().members().first() {
+        let observed = format!("inode {ino} is on it");
+        return Err(finding("the orphan list is empty after recovery", observed));
+    }
+    for ino in quiescent::inodes_in_use(fs)
+        .into_iter()
+        .filter(|ino| *ino >= FIRST_INO)
+    {
+        if fs.inode(ino).map_err(|error| unreadable(&error))?.links() == 0 {
+            let observed = format!("inode {ino} has none, and is in use");
+            return Err(finding("every inode in use has a name", observed));
+        }
+    }
+    Ok(())
 }
 
 /// I14: no written extent at or beyond the end of a file. Unwritten residue is legal.

@@ -32,6 +32,7 @@ const DELAYED: u32 = 2;
 
 /// What a power cut may leave. A direct write does not wait for the delayed block before it.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..2048,

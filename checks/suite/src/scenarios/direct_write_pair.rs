@@ -28,6 +28,7 @@ const HALF: usize = BLOCK_SIZE / 2;
 
 /// What a power cut may leave.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..512,

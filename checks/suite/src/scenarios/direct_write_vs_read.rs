@@ -24,6 +24,7 @@ const SIZE: usize = BLOCKS as usize * BLOCK_SIZE;
 
 /// What a power cut may leave. The size is durable from the beginning.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[Area {
         bytes: 0..2048,
         data: &[Tag::First],

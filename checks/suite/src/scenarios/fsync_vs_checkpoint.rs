@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 /// What a power cut may leave.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..1024,

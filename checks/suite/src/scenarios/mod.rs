@@ -2,12 +2,22 @@
 
 pub mod setting;
 
+pub mod append_vs_commit;
 pub mod dio_extend_vs_delalloc_writeback;
 pub mod direct_write_pair;
 pub mod direct_write_vs_read;
+pub mod dsync_direct_write;
+pub mod failed_writeback;
 pub mod fsync_vs_checkpoint;
+pub mod growth_past_tail;
+pub mod growth_vs_mapped_store;
+pub mod ordered_write_vs_truncate;
+pub mod punch_vs_mapped_store;
 pub mod revoke_and_reuse;
 pub mod short_write_punch_vs_mmap_fault;
 pub mod short_write_punch_vs_writeback;
+pub mod truncate_and_reuse;
+pub mod truncate_vs_direct_write;
+pub mod unlink_vs_completion;
 pub mod writeback_vs_punch_hole;
 pub mod writeback_vs_truncate;

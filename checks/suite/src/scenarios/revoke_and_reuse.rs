@@ -22,6 +22,7 @@ const BLOCKS: u32 = 8;
 
 /// What a power cut may leave. Of the eleven blocks that the file has at first none is written.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[Area {
         bytes: 0..11264,
         data: &[Tag::First],

@@ -1,10 +1,11 @@
 //! What the scenarios have in common: an image with one file, a mounted file system with the file's
 //! inode, tasks on it, and what is checked when they have ended.
 
+use super::super::extfs::delalloc::Delalloc;
 use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::{Image, MemoryDevice};
 use super::super::extfs::device::recording::RecordingDevice;
-use super::super::extfs::fs::{Background, Filesystem};
+use super::super::extfs::fs::{Background, DataError, Filesystem};
 use super::super::extfs::inode::Inode;
 use super::super::extfs::invariants::quiescent;
 use super::super::extfs::mkfs::{MkfsOptions, mkfs};
@@ -33,6 +34,10 @@ pub type Task<R = ()> = Option<thread::JoinHandle<R>>;
 pub struct Mounting {
     /// In which design.
     pub design: Design,
+    /// Whether allocation waits for writeback.
+    pub delalloc: Delalloc,
+    /// What follows when data of a file can not be written.
+    pub data_error: DataError,
     /// By which protocol it works: the correct one, or a variant of it.
     pub protocol: Protocol<RecordingDevice>,
 }
@@ -96,6 +101,8 @@ fn mount_recording(base: &Arc<Image>, blocks_per_folio: u32, mounting: &Mounting
     let device = Arc::new(RecordingDevice::with_base(base.clone()));
     let options = MountOptions {
         design: mounting.design,
+        delalloc: mounting.delalloc,
+        data_error: mounting.data_error,
         background: Background::Threads,
         ..mount_options(blocks_per_folio)
     };
@@ -165,6 +172,16 @@ impl Setting {
         }
         self.check_quiescent();
         promise_durable(&bytes);
+    }
+
+    /// As [`Setting::settle`], of a file that has been deleted.
+    #[inline(never)]
+    pub fn settle_gone(&self) {
+        self.check_quiescent();
+        let committed = self.fs.journal().commit_once();
+        committed.expect("the last commit does not fail");
+        self.check_quiescent();
+        acknowledged(DURABLE, || args([("gone", Value::Number(1))]));
     }
 
     /// Writes back, and completes the I/O here: the worker is gone.

@@ -30,6 +30,7 @@ const BLOCKS_PER_FOLIO: u32 = 2;
 
 /// What a power cut may leave. The size is durable from the beginning.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..1536,

@@ -24,6 +24,7 @@ const BLOCKS: u32 = 3;
 
 /// What a power cut may leave. The size is durable from the beginning.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..1024,

@@ -27,6 +27,7 @@ const RAISED: Zeroes = Zeroes::After("raise i_disksize before punch");
 
 /// What a power cut may leave.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..1536,

@@ -30,6 +30,7 @@ const TRUNCATED: Zeroes = Zeroes::After("set i_disksize and i_size");
 
 /// What a power cut may leave.
 pub static CONTRACT: Contract = Contract {
+    gone_after: None,
     areas: &[
         Area {
             bytes: 0..1024,

@@ -7,8 +7,8 @@
 //!
 //! A folio with a dirty block is passed over as a whole.
 
-use super::extfs::device::Device;
 use super::extfs::delalloc;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
 

@@ -14,5 +14,6 @@ use super::extfs::protocol::Protocol;
 
 /// Takes what was submitted for what was mapped.
 pub fn seed<D: Device>(protocol: &mut Protocol<D>) {
-    protocol.handle_inode_extension = |fs, inode, end, _is_whole| direct::extension::handle_inode_extension(fs, inode, end, true);
+    protocol.handle_inode_extension =
+        |fs, inode, end, _is_whole| direct::extension::handle_inode_extension(fs, inode, end, true);
 }

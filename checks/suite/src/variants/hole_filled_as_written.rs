@@ -7,8 +7,8 @@
 //! A hole inside the file is filled with a written block before its data is there, and no orphan
 //! record hides it.
 
-use super::extfs::device::Device;
 use super::extfs::allocate::Kind;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 
 /// Makes every new block written.

@@ -7,8 +7,8 @@
 //!
 //! The end of the unused range is rounded down.
 
-use super::extfs::device::Device;
 use super::extfs::delalloc;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
 

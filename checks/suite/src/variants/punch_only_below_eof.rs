@@ -7,8 +7,8 @@
 //!
 //! The scan of the page cache ends at the end of the file, and so does the punch.
 
-use super::extfs::device::Device;
 use super::extfs::delalloc;
+use super::extfs::device::Device;
 use super::extfs::protocol::Protocol;
 use super::extfs::units::Lblk;
 

@@ -1,0 +1,53 @@
+//! A file loses its name and is closed while its I/O is in flight.
+//!
+//! A file's two blocks are under writeback. One task removes the file's name and then closes it,
+//! which deletes it; the completion worker ends the I/O; the journal commits once, at any moment.
+//!
+//! What may go wrong: the file is deleted under its I/O; or a power cut between the two steps
+//! leaves a file without a name that nothing will ever delete; or the orphan list goes on naming
+//! an inode that is gone.
+
+use super::super::extfs::device::memory::Image;
+use super::super::extfs::{evict, unlink, write, writeback};
+use super::setting::{self, ALL, Mounting, Setting, join};
+use crate::content::{self, FILE_NAME, Tag};
+use crate::contract::{Area, Contract, Zeroes};
+use std::sync::Arc;
+
+/// What a power cut may leave.
+pub static CONTRACT: Contract = Contract {
+    gone_after: Some("unlink"),
+    areas: &[Area {
+        bytes: 0..2048,
+        data: &[Tag::First],
+        zeroes: Zeroes::Never,
+    }],
+};
+
+/// The image that every execution starts from: an empty file.
+pub fn base() -> Arc<Image> {
+    setting::base(1, |_, _| ())
+}
+
+/// One execution.
+pub fn run(base: &Arc<Image>, mounting: &Mounting) {
+    let setting = Setting::new(base, 1, mounting);
+    let blocks = (0..2).flat_map(|b| content::block(Tag::First, b));
+    let content: Vec<u8> = blocks.collect();
+    write::buffered_write(&setting.fs, &setting.inode, 0, &content).expect("there is room");
+    writeback::writepages(&setting.fs, &setting.inode, ALL, false)
+        .expect("writeback does not fail");
+
+    // The file is gone afterwards, so this is always done.
+    let close = setting.spawn("unlink and close", |fs, inode| {
+        unlink::unlink(fs, FILE_NAME).expect("the file has a name");
+        evict::iput(fs, inode).expect("deleting does not fail");
+    });
+    let worker = setting.spawn("worker", |fs, _| fs.io_worker());
+    let journal = setting.spawn_commit();
+    setting.fs.in_flight().close();
+    close.join();
+    worker.join();
+    join(journal);
+    setting.settle_gone();
+}

@@ -133,7 +133,7 @@ fn first_dirty(state: &State) -> Option<Lblk> {
         let folio = state.folios[usize::from(*block)];
         folio.is_some_and(|folio| folio.dirty)
     };
-    let mut page = state.folio(state.writeback_next).into_iter();
+    let mut page = state.folio(state.writeback_next);
     page.find(is_dirty).map(Lblk)
 }
 

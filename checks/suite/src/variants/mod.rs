@@ -4,11 +4,89 @@ use super::extfs;
 use extfs::device::Device;
 use extfs::protocol::Protocol;
 
-/// Declares the variants, and the function that finds one by its name.
+pub mod add_wait_for_add_write;
+pub mod allocated_as_written;
+pub mod async_extension;
+pub mod cache_truncated_before_punch;
+pub mod commit_after_abort;
+pub mod commit_before_log;
+pub mod commit_without_preflush;
+pub mod cookie_taken_late;
+pub mod dio_extends_by_i_size;
+pub mod dio_size_without_handle;
+pub mod dio_tail_not_zeroed;
+pub mod dio_without_drain;
+pub mod dio_without_orphan;
+pub mod dirty_folio_skipped_whole;
+pub mod disksize_before_io;
+pub mod disksize_not_clipped;
+pub mod disksize_set_unlocked;
+pub mod dsync_trusts_map;
+pub mod early_downgrade;
+pub mod end_bio_not_bound;
+pub mod end_io_judges_by_submitted;
+pub mod failed_dio_not_trimmed;
+pub mod failed_io_converted;
+pub mod failed_write_not_truncated;
+pub mod fallback_flushed_short;
+pub mod fallback_not_flushed;
+pub mod fault_punches;
+pub mod folio_before_handle;
+pub mod freed_block_reused_at_once;
+pub mod frozen_copy_missing;
+pub mod fsync_trusts_commit;
+pub mod hole_filled_as_written;
+pub mod map_without_cookie;
+pub mod new_block_read_from_disk;
+pub mod new_flag_missing;
+pub mod no_punch_at_all;
+pub mod old_end_left_writable;
+pub mod ordered_data_not_submitted;
+pub mod ordered_data_not_waited_for;
+pub mod orphan_del_by_end_io;
+pub mod orphan_left_by_delete;
+pub mod orphan_left_by_disksize_test;
+pub mod overwrite_judged_by_size;
+pub mod partial_folio_left_writable;
+pub mod punch_dirty_blind;
+pub mod punch_drops_ordered;
+pub mod punch_end_rounded_down;
+pub mod punch_in_two_sections;
+pub mod punch_keeps_disksize;
+pub mod punch_keeps_folios;
+pub mod punch_not_ours;
+pub mod punch_only_below_eof;
+pub mod punch_rounded_down;
+pub mod punch_without_invalidate_lock;
+pub mod read_cache_kept;
+pub mod recovery_reset_before_flush;
+pub mod reservation_not_trimmed;
+pub mod reserve_without_second_look;
+pub mod revoke_ignored;
+pub mod revoke_not_written;
+pub mod short_dio_keeps_blocks;
+pub mod stale_iomap_write;
+pub mod stale_status_kept;
+pub mod store_beyond_end_kept;
+pub mod tail_before_flush;
+pub mod tail_not_ordered;
+pub mod tail_zeroed_in_cache;
+pub mod throttled_under_handle;
+pub mod truncate_drops_ordered;
+pub mod truncate_passes_direct_io;
+pub mod truncate_passes_writeback;
+pub mod truncate_under_handle;
+pub mod truncate_without_orphan;
+pub mod unlink_without_orphan;
+pub mod wb_lookup_unlocked;
+pub mod writeback_error_not_told;
+pub mod writeback_leaves_writable;
+pub mod writeback_orders_nothing;
+pub mod zeroed_under_handle;
+
+/// Defines the function that finds a variant by its name.
 macro_rules! variants {
     ($($name:ident,)*) => {
-        $(pub mod $name;)*
-
         /// The protocol of a variant, or the correct one. `None` if there is no such variant.
         pub fn protocol<D: Device>(variant: Option<&str>) -> Option<Protocol<D>> {
             let mut protocol = Protocol::correct();

@@ -47,7 +47,7 @@ impl Coverage {
             coverage.visited += u64::from(is_visited);
             let mut actions = Vec::new();
             model.actions(&state, &mut actions);
-            for action in actions.into_iter().filter(|action| counts(action)) {
+            for action in actions.into_iter().filter(counts) {
                 coverage.edges += 1;
                 coverage.at_visited += u64::from(is_visited);
                 if taken.contains(&(number, action)) {

@@ -1,6 +1,6 @@
 //! The scenario `dio_extend_vs_delalloc_writeback` as paths of the model `dio_extension`.
 //!
-//! A block of the model may be two of the code ([`State::bounds`]): nothing ever happens to one of
+//! A block of the model may be two of the code (`State::bounds`): nothing ever happens to one of
 //! them alone. Where a step of the model is taken at another event than the one of its name:
 //!
 //! - *`i_disksize` is read without a lock*, by the checks of a direct write and at its end. Both
@@ -13,7 +13,7 @@
 //!   [`writeback_truncate`](super::writeback_truncate).
 //!
 //! A direct write that falls back to the page cache leaves the model, which says so on its first
-//! page. What comes after is not compared ([`State::has_left`]).
+//! page. What comes after is not compared (`State::has_left`).
 
 use super::recovered::{self, BLOCKS_MAX, Kind, Recovered};
 use super::seen::{Seen, SeenWhat, is_set, range, small, word};

@@ -12,9 +12,9 @@
 //!   under shuttle's depth-first search. The latter two stop after some seconds, which shows as a
 //!   ">" before the number of executions.
 //! - *Speed*: DPOR, to exhaustion or a number of executions, against as many random executions of
-//!   the same closure. Random runs twice: on the same closure in this crate's driver, where only enabled tasks are offered and
-//!   everything is recorded; and on shuttle's own types in shuttle's own runner, which records
-//!   nothing and has other scheduling points.
+//!   the same closure. Random runs twice: on the same closure in this crate's driver, where only
+//!   enabled tasks are offered and everything is recorded; and on shuttle's own types in shuttle's
+//!   own runner, which records nothing and has other scheduling points.
 //! - *Length*: the cost of one execution, against its events.
 //! - *Parts*: a search as a whole and in two parts, each in a process of its own and one after the
 //!   other. What two processors gain is the whole against the larger part: by executions, and by

@@ -161,8 +161,8 @@ pub fn judge_size(size: u64, promises: &[Promise]) -> Result<(), CrashFinding> {
 /// than [`crate::content::PART_SIZE`].
 ///
 /// # Errors
-/// I20 if something else was promised, I12 if it lay beyond the end before the file grew, I22 if it is nobody's data or another block's, I23 if it is
-/// padding that nobody asked for.
+/// I20 if something else was promised, I12 if it lay beyond the end before the file grew, I22 if it
+/// is nobody's data or another block's, I23 if it is padding that nobody asked for.
 pub fn judge_part(
     contract: &Contract,
     part: Range<u64>,

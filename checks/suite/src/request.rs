@@ -42,8 +42,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// The usual check of a scenario: DPOR, every frontier, one crash inside recovery, in the design
-    /// that the manifest says.
+    /// The usual check of a scenario: DPOR, every frontier, one crash inside recovery, in the
+    /// design that the manifest says.
     pub fn new(scenario: &str, variant: Option<&str>) -> Request {
         Request {
             scenario: scenario.into(),

@@ -152,6 +152,7 @@ mod tests {
             runs("pct", &[None, Some(1.0), None], false),
             runs("urw", &[Some(0.5); 3], false),
             runs("one schedule", &[None], true),
+            runs("conformance", &[None], false),
         ];
         MatrixJson {
             schema: "s".into(),
@@ -182,6 +183,7 @@ mod tests {
             "> 5 (1/3)",
             "0.50 (3/3) I3",
             "-",
+            "> 5",
         ];
         assert_eq!(row, expected);
     }

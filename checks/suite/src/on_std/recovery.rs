@@ -75,8 +75,8 @@ fn in_model(file: &Inode) -> conformance::Recovered {
     }
 }
 
-/// Judges a mounted file system by the file's size and content, by the model, and by e2fsck's opinion. Says why,
-/// if e2fsck had none.
+/// Judges a mounted file system by the file's size and content, by the model, and by e2fsck's
+/// opinion. Says why, if e2fsck had none.
 fn judge_recovered(
     fs: &Recovered,
     report: &MountReport,
@@ -241,8 +241,8 @@ pub fn unreadable(error: &FsError) -> CrashFinding {
     }
 }
 
-/// I18: recovery has dealt with every orphan: none is on the list, and no inode without a name is in
-/// use.
+/// I18: recovery has dealt with every orphan: none is on the list, and no inode without a name is
+/// in use.
 fn judge_orphans(fs: &Recovered) -> Result<(), CrashFinding> {
     let finding = |expected: &str, observed| CrashFinding {
         invariant: "I18",

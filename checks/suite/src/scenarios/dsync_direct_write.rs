@@ -1,8 +1,8 @@
 //! A synchronous direct write over another that nobody has committed, in the IM design.
 //!
 //! A file has two blocks, of which the second is unwritten. A program writes it directly, which
-//! converts it, and then writes it again, with O_DSYNC. When that has returned the data must survive,
-//! and so must the conversion, without which the block reads as zeroes.
+//! converts it, and then writes it again, with O_DSYNC. When that has returned the data must
+//! survive, and so must the conversion, without which the block reads as zeroes.
 //!
 //! What may go wrong: the second write only overwrites, so it passes the journal by, although what
 //! the first has changed has not been committed.

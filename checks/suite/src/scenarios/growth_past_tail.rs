@@ -2,8 +2,9 @@
 //!
 //! A file ends within its only block. Beyond the end the block holds, on disk, what an append wrote
 //! that a crash cut off before the size followed; a program may have stored there as well, through
-//! a mapping. Then the file grows: by a truncate, by a write of the next block or, in the IM design,
-//! by a direct write of it. The journal commits once, at any moment; the completion worker ends I/O.
+//! a mapping. Then the file grows: by a truncate, by a write of the next block or, in the IM
+//! design, by a direct write of it. The journal commits once, at any moment; the completion worker
+//! ends I/O.
 //!
 //! What may go wrong: what lay beyond the end becomes content, in the cache or after a crash,
 //! because it was not zeroed, or the zeroes were not on disk before the size was.

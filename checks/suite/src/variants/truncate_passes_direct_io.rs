@@ -3,7 +3,8 @@
 //! Section B.4 of the catalogue.
 //!
 //! # Breaks
-//! I35: the direct write ends beyond the new end of the file, and raises the size without `i_rwsem`.
+//! I35: the direct write ends beyond the new end of the file, and raises the size without
+//! `i_rwsem`.
 //!
 //! Blocks go, and the size with them, while a direct write to them is in flight.
 

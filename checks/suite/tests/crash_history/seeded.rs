@@ -12,7 +12,8 @@ use cutpoint_suite::on_std::variants;
 pub enum Seeded {
     /// A variant of the suite.
     Variant(&'static str),
-    /// Zeroes the end of the last block in the cache, and does not write it before the size changes.
+    /// Zeroes the end of the last block in the cache, and does not write it before the size
+    /// changes.
     TailZeroedInCacheOnly,
     /// Leaves the parts of blocks at the ends of a range as they are.
     PartsKept,
@@ -20,7 +21,8 @@ pub enum Seeded {
     FoliosKept,
     /// Takes nothing from a file that is truncated.
     SpaceKept,
-    /// Drops dirty folios whose I/O would have raised the size on disk, and does not raise it instead.
+    /// Drops dirty folios whose I/O would have raised the size on disk, and does not raise it
+    /// instead.
     SizeNotRaisedBeforePunch,
     /// BH: new blocks do not make the commit wait for their data.
     DataNotOrdered,

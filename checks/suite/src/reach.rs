@@ -170,8 +170,8 @@ fn happens_between(log: &Log, first: &str, between: &str, last: &str) -> bool {
 }
 
 /// Whether a commit may have gone on between the submission of data and its completion: nothing
-/// orders it before the one or after the other. Asked of the order of events and not of the order in
-/// which they were scheduled, the answer is the same for all executions of a trace.
+/// orders it before the one or after the other. Asked of the order of events and not of the order
+/// in which they were scheduled, the answer is the same for all executions of a trace.
 fn commits_in_flight(log: &Log) -> bool {
     const STEPS: [&str; 3] = ["submit", "commit", "I/O completes"];
     // The order in which they were scheduled is one of those that the order of events allows.

@@ -51,9 +51,9 @@ fn first_deviation<P: Projection>(
     found
 }
 
-/// All executions of the race of a direct write, with the power cuts of each. Some of them leave the
-/// model, which says so. The gate follows all of the other two races as well, and `tests/dpor.rs`
-/// those of the truncate.
+/// All executions of the race of a direct write, with the power cuts of each. Some of them leave
+/// the model, which says so. The gate follows all of the other two races as well, and
+/// `tests/dpor.rs` those of the truncate.
 #[test]
 fn every_execution_of_the_direct_write_is_a_path_of_its_model() {
     let report = check(&Request::new(DIRECT, None), &mut |_| ()).unwrap();
@@ -195,8 +195,8 @@ fn is_caught(scenario: &str, variant: &str) -> bool {
 /// Seeded variants of the three races of which the first executions are paths of the model.
 ///
 /// `frozen_copy_missing` changes what a commit writes and no step. `fallback_not_flushed` and
-/// `fallback_flushed_short` are wrong where a direct write has left the model. The others take their wrong step in later executions,
-/// which are not looked at here.
+/// `fallback_flushed_short` are wrong where a direct write has left the model. The others take
+/// their wrong step in later executions, which are not looked at here.
 const MISSED: [&str; 8] = [
     "cookie_taken_late",
     "disksize_set_unlocked",

@@ -98,6 +98,9 @@ pub struct CheckArgs {
     /// Stop after so many seconds.
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub time: Option<Duration>,
+    /// Stop after so many seconds of processor time.
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub cpu_time: Option<Duration>,
     /// The seed of the random engines.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -183,9 +186,8 @@ pub struct MatrixArgs {
     /// The variants [default: all].
     #[arg(value_name = "VARIANT")]
     pub variants: Vec<String>,
-    /// Seconds that each run has. On a machine with nothing else to do these are seconds of
-    /// processor time, for as many runs at a time as there are processors.
-    #[arg(long, value_name = "S", default_value = "5", value_parser = seconds)]
+    /// Seconds of processor time that each run has.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     pub time: Duration,
     /// Runs of the engines that draw lots, each with a seed of its own.
     #[arg(long, value_name = "N", default_value_t = 5,
@@ -295,6 +297,7 @@ impl CheckArgs {
             preemptions: self.preemptions,
             executions: self.executions,
             time: self.time,
+            cpu_time: self.cpu_time,
             seed: self.seed,
             granularity: self.granularity,
             crash: self.crash,
@@ -312,13 +315,14 @@ pub fn of_request(request: &Request) -> Vec<String> {
     let mut option = |name: &str, value: Option<String>| {
         args.extend(value.map(|value| format!("--{name}={value}")));
     };
-    let seconds = request.time.map(|time| time.as_secs_f64().to_string());
+    let seconds = |time: Duration| time.as_secs_f64().to_string();
     option("variant", request.variant.clone());
     option("engine", Some(request.engine.to_string()));
     option("design", Some(request.design.to_string()));
     option("preemptions", request.preemptions.map(|n| n.to_string()));
     option("executions", request.executions.map(|n| n.to_string()));
-    option("time", seconds);
+    option("time", request.time.map(seconds));
+    option("cpu-time", request.cpu_time.map(seconds));
     option("seed", Some(request.seed.to_string()));
     option("granularity", Some(request.granularity.to_string()));
     option(
@@ -470,6 +474,7 @@ mod tests {
             preemptions: Some(3),
             executions: Some(1 << 40),
             time: Some(Duration::from_millis(1_250)),
+            cpu_time: Some(Duration::from_millis(750)),
             seed: u64::MAX,
             granularity: Granularity::Atomic,
             crash: CutMode::AllCuts,

@@ -126,6 +126,9 @@ pub struct BoundsJson {
     pub executions: Option<u64>,
     /// The seconds after which to stop.
     pub time_s: Option<f64>,
+    /// The seconds of processor time after which to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_time_s: Option<f64>,
     /// The seed of the random engines.
     pub seed: u64,
     /// How finely operations are scheduled.
@@ -359,6 +362,7 @@ impl BoundsJson {
             preemptions: request.preemptions,
             executions: request.executions,
             time_s: request.time.map(|time| time.as_secs_f64()),
+            cpu_time_s: request.cpu_time.map(|time| time.as_secs_f64()),
             seed: request.seed,
             granularity: request.granularity.to_string(),
             crash: suite::name_of(&suite::CUT_MODES, &request.crash).into(),

@@ -50,7 +50,10 @@ pub fn is_unfinished(report: &Report) -> bool {
         .is_some_and(|max| report.executions >= max);
     let time_over = request
         .time
-        .is_some_and(|max| report.wall_s >= max.as_secs_f64());
+        .is_some_and(|max| report.wall_s >= max.as_secs_f64())
+        || request
+            .cpu_time
+            .is_some_and(|max| report.cpu_s >= max.as_secs_f64());
     if is_systematic(request.engine) {
         let has_bound = request.engine == Engine::Loom
             || request.preemptions.is_some()

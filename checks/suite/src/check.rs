@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Preemptions that loom is bound to where the request says nothing.
 const LOOM_PREEMPTIONS: usize = 1;
@@ -129,6 +130,8 @@ pub(crate) struct Session {
     /// The execution that is no path of the model.
     deviation: Option<Box<Trace>>,
     split: u64,
+    usage: Usage,
+    is_out_of_cpu: bool,
 }
 
 impl Session {
@@ -174,6 +177,8 @@ impl Session {
             lock_cycle: None,
             deviation: None,
             split: 0,
+            usage: Usage::start(),
+            is_out_of_cpu: false,
         })
     }
 
@@ -295,12 +300,23 @@ impl Session {
         })
     }
 
-    /// Looks at one execution: what it reached, and every power cut of it that is new.
+    /// Looks at one execution, and says whether to go on.
     pub(crate) fn observe(
         &mut self,
         request: &Request,
         execution: &Execution<'_>,
     ) -> ControlFlow<()> {
+        self.look_at(request, execution)?;
+        let is_spent = |most: Duration| self.usage.cpu_s() >= most.as_secs_f64();
+        self.is_out_of_cpu = request.cpu_time.is_some_and(is_spent);
+        match self.is_out_of_cpu {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Looks at one execution: what it reached, and every power cut of it that is new.
+    fn look_at(&mut self, request: &Request, execution: &Execution<'_>) -> ControlFlow<()> {
         let is_only = request.conformance == Conformance::Only;
         let is_whole = execution.outcome == Outcome::Finished;
         if (is_whole || is_only) && self.deviates(request, execution) {
@@ -371,7 +387,10 @@ impl Session {
 
     fn report(mut self, request: &Request, explored: Explored, usage: Usage) -> Report {
         let failure = self.failure(request, &explored);
-        let bounds = bounds(request, &explored, self.checker.stats().cases_bounded);
+        let mut bounds = bounds(request, &explored, self.checker.stats().cases_bounded);
+        if self.is_out_of_cpu {
+            bounds.push("the processor time given".into());
+        }
         let part = self.part(request, &explored, &bounds, failure.is_none());
         let verdict = failure.unwrap_or_else(|| holds(request, bounds));
         let crash = self.checker.stats().clone();
@@ -490,6 +509,7 @@ fn bounds(request: &Request, explored: &Explored, cases_bounded: u64) -> Vec<Str
         StoppedBy::Memory => bounds.push("the memory given".into()),
         StoppedBy::Unsupported(what) => bounds.push(what.clone()),
         StoppedBy::Preemptions => {}
+        StoppedBy::Observer if request.cpu_time.is_some() => {}
         _ if !explored.complete && bounds.is_empty() => {
             bounds.push(format!("{} executions at random", explored.executions));
         }

@@ -12,6 +12,9 @@ pub const PART_SIZE: usize = 256;
 /// The file that scenarios work on.
 pub const FILE_NAME: &[u8] = b"file";
 
+/// So many blocks in a row of a file claim to be different ones.
+pub const CLAIMS: u32 = 10;
+
 /// Which write a block comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tag {
@@ -40,7 +43,7 @@ pub fn block(tag: Tag, lblk: u32) -> [u8; BLOCK_SIZE] {
         Tag::First => b'A',
         Tag::Second => b'B',
     };
-    let word = [letter, b'0' + (lblk % 10) as u8, letter, b'\n'];
+    let word = [letter, b'0' + (lblk % CLAIMS) as u8, letter, b'\n'];
     fill(&word)
 }
 
@@ -57,17 +60,28 @@ fn fill(word: &[u8; 4]) -> [u8; BLOCK_SIZE] {
     bytes
 }
 
+/// What the first word of a block claims to be.
+fn claimed(bytes: &[u8]) -> Option<(Tag, u32)> {
+    let word = bytes.get(..4)?;
+    let tag = match word[0] {
+        b'A' => Tag::First,
+        b'B' => Tag::Second,
+        _ => return None,
+    };
+    let lblk = u32::from(word[1].checked_sub(b'0')?);
+    let is_whole = lblk < CLAIMS && word[2] == word[0] && word[3] == b'\n';
+    is_whole.then_some((tag, lblk))
+}
+
 /// Says what the bytes of a block are. A last block may be shorter.
 pub fn find(bytes: &[u8]) -> Found {
     if bytes.iter().all(|byte| *byte == 0) {
         return Found::Zeroes;
     }
-    for tag in [Tag::First, Tag::Second] {
-        for lblk in 0..10 {
-            if block(tag, lblk)[..bytes.len()] == *bytes {
-                return Found::Data(tag, lblk);
-            }
-        }
+    if let Some((tag, lblk)) = claimed(bytes)
+        && bytes.chunks(4).all(|word| word == &bytes[..word.len()])
+    {
+        return Found::Data(tag, lblk);
     }
     match bytes.chunks(4).all(|word| word[0] == 0xee) {
         true => Found::Garbage,
@@ -103,7 +117,7 @@ pub fn describe(bytes: &[u8]) -> String {
 }
 
 /// The names of written blocks, by write and block.
-const WORDS: [[&str; 10]; 2] = [
+const WORDS: [[&str; CLAIMS as usize]; 2] = [
     ["A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A9"],
     ["B0", "B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9"],
 ];
@@ -113,7 +127,7 @@ impl Found {
     pub fn word(self) -> &'static str {
         match self {
             Found::Zeroes => "zeroes",
-            Found::Data(tag, lblk) => WORDS[tag as usize][lblk as usize % 10],
+            Found::Data(tag, lblk) => WORDS[tag as usize][(lblk % CLAIMS) as usize],
             Found::Garbage => "stale data of another owner",
             Found::Mixed => "a mixture",
         }
@@ -123,7 +137,7 @@ impl Found {
     pub fn from_word(word: &str) -> Option<Found> {
         let written = [Tag::First, Tag::Second]
             .into_iter()
-            .flat_map(|tag| (0..10).map(move |lblk| Found::Data(tag, lblk)));
+            .flat_map(|tag| (0..CLAIMS).map(move |lblk| Found::Data(tag, lblk)));
         written
             .chain([Found::Zeroes])
             .find(|found| found.word() == word)

@@ -21,6 +21,8 @@ macro_rules! with_names {
             truncate_and_reuse,
             truncate_vs_direct_write,
             unlink_vs_completion,
+            write_into_block_mapped_hole,
+            writeback_on_full_image,
             writeback_vs_punch_hole,
             writeback_vs_truncate,
         )

@@ -6,8 +6,8 @@
 //! there is the scenario's [`Contract`].
 
 use crate::conformance::{self, Recovered};
-use crate::content::{BLOCK_SIZE, Found};
-use crate::contract::{Contract, Zeroes};
+use crate::content::{BLOCK_SIZE, CLAIMS, Found};
+use crate::contract::{Area, Contract, OtherFile, Zeroes};
 use cutpoint::crash::{CrashFinding, Cut};
 use cutpoint_event::{Args, Log, Value, What};
 use std::ops::Range;
@@ -169,6 +169,48 @@ pub fn judge_part(
     found: Found,
     promises: &[Promise],
 ) -> Result<(), CrashFinding> {
+    let broken = promises.iter().any(|promise| {
+        matches!(promise, Promise::Holds(from, to, content)
+            if (*from..*to).contains(&part.start) && *content != found)
+    });
+    if broken {
+        let lblk = part.start / BLOCK_SIZE as u64;
+        return Err(CrashFinding {
+            invariant: "I20",
+            expected: "what was acknowledged as durable survives".into(),
+            observed: format!("block {lblk} holds {found}"),
+        });
+    }
+    judge_by_areas(contract.areas, 0, part, found, promises)
+}
+
+/// Judges what a part of another file holds. Nothing is promised of it.
+///
+/// # Errors
+/// As [`judge_part`], but for I20.
+pub fn judge_part_of_other(
+    file: &OtherFile,
+    part: Range<u64>,
+    found: Found,
+) -> Result<(), CrashFinding> {
+    judge_by_areas(file.areas, file.claims, part, found, &[]).map_err(|finding| CrashFinding {
+        observed: format!(
+            "file '{}': {}",
+            String::from_utf8_lossy(file.name),
+            finding.observed
+        ),
+        ..finding
+    })
+}
+
+/// Judges a part of a file whose first block's data claims to be block `claims`.
+fn judge_by_areas(
+    areas: &[Area],
+    claims: u32,
+    part: Range<u64>,
+    found: Found,
+    promises: &[Promise],
+) -> Result<(), CrashFinding> {
     let lblk = (part.start / BLOCK_SIZE as u64) as u32;
     let finding = |invariant, expected: String| {
         Err(CrashFinding {
@@ -177,17 +219,11 @@ pub fn judge_part(
             observed: format!("block {lblk} holds {found}"),
         })
     };
-    let broken = promises.iter().any(|promise| {
-        matches!(promise, Promise::Holds(from, to, content)
-            if (*from..*to).contains(&part.start) && *content != found)
-    });
-    if broken {
-        return finding("I20", "what was acknowledged as durable survives".into());
-    }
-    let area = contract.area(part.start);
+    let area = areas.iter().find(|area| area.bytes.contains(&part.start));
     let zeroes = area.map_or(Zeroes::Never, |area| area.zeroes);
+    let is_own = |of: u32| of == (lblk + claims) % CLAIMS;
     match found {
-        Found::Data(tag, of) if of == lblk && area.is_some_and(|a| a.data.contains(&tag)) => Ok(()),
+        Found::Data(tag, of) if is_own(of) && area.is_some_and(|a| a.data.contains(&tag)) => Ok(()),
         Found::Data(..) | Found::Garbage | Found::Mixed if zeroes == Zeroes::Only => finding(
             "I12",
             "what lay beyond the end is zero once the file has grown over it".into(),
@@ -217,5 +253,54 @@ fn zeroes_are_legal(zeroes: Zeroes, end: u64, promises: &[Promise]) -> bool {
         Zeroes::Legal | Zeroes::Only => true,
         Zeroes::Never => false,
         Zeroes::After(step) => was_set(step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Tag;
+
+    /// The second file of a scenario: a block whose data claims to be the fifth, then a hole.
+    static OTHER: OtherFile = OtherFile {
+        name: b"other",
+        claims: 5,
+        areas: &[
+            Area {
+                bytes: 0..1024,
+                data: &[Tag::Second],
+                zeroes: Zeroes::Never,
+            },
+            Area {
+                bytes: 1024..2048,
+                data: &[],
+                zeroes: Zeroes::Legal,
+            },
+        ],
+    };
+
+    fn judged(at: u64, found: Found) -> Option<&'static str> {
+        let verdict = judge_part_of_other(&OTHER, at..at + 256, found);
+        verdict.err().map(|finding| finding.invariant)
+    }
+
+    #[test]
+    fn another_file_may_hold_its_own_data_and_legal_zeroes_only() {
+        assert_eq!(judged(512, Found::Data(Tag::Second, 5)), None);
+        assert_eq!(judged(1024, Found::Zeroes), None);
+        // What the first file had in the block, its data of another write, and what was before.
+        assert_eq!(judged(512, Found::Data(Tag::First, 1)), Some("I22"));
+        assert_eq!(judged(512, Found::Data(Tag::Second, 0)), Some("I22"));
+        assert_eq!(judged(512, Found::Garbage), Some("I22"));
+        assert_eq!(judged(512, Found::Mixed), Some("I22"));
+        assert_eq!(judged(512, Found::Zeroes), Some("I23"));
+        // Nothing is said of what lies beyond, so nothing may be there.
+        assert_eq!(judged(4096, Found::Zeroes), Some("I23"));
+    }
+
+    #[test]
+    fn a_finding_says_whose_block_it_is() {
+        let finding = judge_part_of_other(&OTHER, 0..256, Found::Garbage).unwrap_err();
+        assert!(finding.observed.starts_with("file 'other': block 0 holds"));
     }
 }

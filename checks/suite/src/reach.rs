@@ -1,6 +1,7 @@
 //! Reachability: that executions get where the races are. A correct protocol that "holds" because
 //! nothing interesting ever happened has shown nothing.
 
+use crate::content::BLOCK_SIZE;
 use cutpoint::clock::clocks_of;
 use cutpoint_event::{Args, Log, TaskId, Value, What};
 use std::collections::BTreeMap;
@@ -53,6 +54,11 @@ pub const OTHER_ALLOCATED: &str = "other file allocated before the commit";
 /// I/O of a file without a name ended before the file was deleted.
 pub const COMPLETED_UNLINKED: &str = "I/O completed between unlink and delete";
 
+/// Writeback allocated, committed for want of space, and allocated more.
+pub const FORCED_COMMIT: &str = "writeback committed to get at freed blocks";
+/// A write ended within a block.
+pub const FILLED_IN_PART: &str = "write filled its last block in part";
+
 /// Data of a file could not be written.
 pub const DATA_FAILED: &str = "device failed a write of data";
 /// A direct write that converted nothing forced a commit of what another had converted.
@@ -62,7 +68,7 @@ pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 24] = [
+const STATES: [(&str, IsIn); 26] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
@@ -101,6 +107,10 @@ const STATES: [(&str, IsIn); 24] = [
     (COMMIT_IN_FLIGHT, commits_in_flight),
     (TAIL_ZEROED, |log| {
         happens(log, "zero end of block") || happens(log, "zero part of block")
+    }),
+    (FORCED_COMMIT, commits_between_allocations),
+    (FILLED_IN_PART, |log| {
+        steps(log).any(|(_, name, args)| name == "write" && is_in_part(args))
     }),
     (DATA_FAILED, |log| happens(log, "note writeback error")),
     (DIO_SYNCED, |log| {
@@ -150,6 +160,24 @@ fn in_order(log: &Log, names: &[&str]) -> bool {
         rest.next_if(|next| **next == name);
     }
     rest.peek().is_none()
+}
+
+/// Whether one task allocated, committed, and allocated.
+fn commits_between_allocations(log: &Log) -> bool {
+    const STEPS: [&str; 3] = ["allocate", "commit", "allocate"];
+    let mut taken: BTreeMap<TaskId, usize> = BTreeMap::new();
+    steps(log).any(|(task, name, _)| {
+        let count = taken.entry(task).or_default();
+        *count += usize::from(name == STEPS[*count]);
+        *count == STEPS.len()
+    })
+}
+
+/// Whether a write has written less than the blocks that it was asked for.
+fn is_in_part(args: &Args) -> bool {
+    let blocks = args.range("").map_or(0, |(from, to)| to - from);
+    let bytes = args.number("bytes").unwrap_or(0) as u64;
+    !bytes.is_multiple_of(BLOCK_SIZE as u64) && bytes < blocks * BLOCK_SIZE as u64
 }
 
 /// Whether a task took one step, then another task took a second, and then the first took a third.

@@ -25,6 +25,8 @@ pub struct Request {
     pub executions: Option<u64>,
     /// The time after which to stop.
     pub time: Option<Duration>,
+    /// The processor time after which to stop, whatever else the machine does.
+    pub cpu_time: Option<Duration>,
     /// Seed of the randomised engines.
     pub seed: u64,
     /// How finely operations are scheduled.
@@ -55,6 +57,7 @@ impl Request {
             preemptions: None,
             executions: None,
             time: None,
+            cpu_time: None,
             seed: 1,
             granularity: Granularity::Lock,
             crash: CutMode::Frontier,

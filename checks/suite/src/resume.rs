@@ -147,6 +147,7 @@ fn identity(request: &Request) -> Result<String, RequestError> {
     let unlimited = Request {
         executions: None,
         time: None,
+        cpu_time: None,
         ..request.clone()
     };
     let program = std::env::current_exe().and_then(fs::read);

@@ -1,6 +1,7 @@
 //! `cutpoint matrix`: which way of exploring finds which seeded variant, and at what cost.
 //!
-//! Every way has the same time for every variant, and one process at a time for each processor. The
+//! Every way has the same processor time for every variant, so what else the machine does matters
+//! little, and one process runs at a time for each processor. The
 //! answer is a measurement and not a gate: nothing fails because a way finds less than another.
 //! In reading order: [`way`] lists the ways, [`measured`] condenses the runs of one cell,
 //! [`document`] is the result for programs, [`text`] the one for people.
@@ -20,9 +21,9 @@ use document::{CellJson, MatrixJson, RowJson, RunJson};
 use std::time::Duration;
 use way::Way;
 
-/// The time beyond its budget after which a run counts as hung: an execution with all its power
-/// cuts may be under way when the budget ends.
-const GRACE: Duration = Duration::from_secs(120);
+/// The real time after which a run counts as hung: far beyond its budget, which is of processor time,
+/// and others may use the machine.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One run: a cell, and for the ways that draw lots a seed.
 struct Run<'a> {
@@ -47,7 +48,7 @@ pub fn run(args: &MatrixArgs) -> Result<Exit, Failure> {
         .collect();
     let jobs: Vec<Job> = runs.iter().map(|run| job(run, args, catalogue)).collect();
     let identity = format!("matrix of {} s", args.time.as_secs_f64());
-    let runner = Runner::new(&identity, args.time + GRACE, args.resume.as_deref())?;
+    let runner = Runner::new(&identity, args.time + PATIENCE, args.resume.as_deref())?;
     let progress = Progress::new(jobs.len());
     let finished = runner.run(&jobs, &progress);
     progress.end();
@@ -98,7 +99,7 @@ fn job(run: &Run<'_>, args: &MatrixArgs, catalogue: &Catalogue) -> Job {
     let variant = &catalogue.variants[run.variant];
     let request = Request {
         seed: run.seed,
-        time: Some(args.time),
+        cpu_time: Some(args.time),
         ..Request::new(&variant.scenario, Some(run.variant))
     };
     Job {

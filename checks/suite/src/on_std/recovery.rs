@@ -15,12 +15,13 @@ use super::extfs::protocol::Protocol;
 use super::extfs::units::{BLOCK_SIZE, Block, Lblk, Pblk};
 use super::variants;
 use crate::conformance::{self, Kind};
-use crate::content::{self, FILE_NAME, PART_SIZE};
-use crate::contract::Contract;
+use crate::content::{self, FILE_NAME, Found, PART_SIZE};
+use crate::contract::{Contract, OtherFile};
 use crate::e2fsck::{Condition, E2fsck, Judged};
 use crate::oracle::{self, Promise};
 use crate::request;
 use cutpoint::crash::{CrashFinding, LazyDisk, Observations};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -94,6 +95,9 @@ fn judge_recovered(
     if let Some(file) = file {
         judge_content(disk, &file, contract, promises)?;
         oracle::judge_by_model(in_model(&file), promises)?;
+    }
+    for other in contract.others {
+        judge_other(fs, disk, other)?;
     }
     let unjudged = leave(fs, disk, e2fsck)?;
     Ok((observe(report), unjudged))
@@ -287,23 +291,42 @@ fn judge_sizes(fs: &Recovered) -> Result<(), CrashFinding> {
     Ok(())
 }
 
-/// Judges the file's size and every part below it. Data blocks are judged candidate by candidate,
-/// so that none of them forks the recovery.
+/// Judges every part of another file, which nobody removes.
+fn judge_other(fs: &Recovered, disk: &LazyDisk, other: &OtherFile) -> Result<(), CrashFinding> {
+    let file = directory::lookup(fs, other.name).map_err(|error| unreadable(&error))?;
+    judge_parts(disk, &file, |part, found| {
+        oracle::judge_part_of_other(other, part, found)
+    })
+}
+
+/// Judges the file's size and every part below it.
 fn judge_content(
     disk: &LazyDisk,
     file: &Inode,
     contract: &Contract,
     promises: &[Promise],
 ) -> Result<(), CrashFinding> {
+    oracle::judge_size(file.size.get(), promises)?;
+    judge_parts(disk, file, |part, found| {
+        oracle::judge_part(contract, part, found, promises)
+    })
+}
+
+/// Hands every part of a file below its size to an oracle. Data blocks are judged candidate by
+/// candidate, so that none of them forks the recovery.
+fn judge_parts(
+    disk: &LazyDisk,
+    file: &Inode,
+    judge: impl Fn(Range<u64>, Found) -> Result<(), CrashFinding>,
+) -> Result<(), CrashFinding> {
     let size = file.size.get();
-    oracle::judge_size(size, promises)?;
     judge_blocks(disk, file, |lblk, within, bytes| {
         let mut at = Lblk(lblk).offset() + within as u64;
         for part in bytes.chunks(PART_SIZE) {
             let end = size.min(at + part.len() as u64);
             if at < end {
                 let found = content::find(&part[..(end - at) as usize]);
-                oracle::judge_part(contract, at..end, found, promises)?;
+                judge(at..end, found)?;
             }
             at += part.len() as u64;
         }

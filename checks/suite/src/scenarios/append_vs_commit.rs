@@ -41,6 +41,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Never,
         },
     ],
+    others: &[],
 };
 
 fn content(end: usize) -> Vec<u8> {

@@ -51,6 +51,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Never,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: an unwritten block, and a hole.

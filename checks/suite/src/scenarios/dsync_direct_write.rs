@@ -36,6 +36,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Legal,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: a written block, and an unwritten one.

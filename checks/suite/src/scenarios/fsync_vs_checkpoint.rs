@@ -32,6 +32,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Never,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: a file of one block.

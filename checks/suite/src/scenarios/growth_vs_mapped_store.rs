@@ -45,6 +45,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Legal,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: a file of one block.

@@ -19,5 +19,7 @@ pub mod short_write_punch_vs_writeback;
 pub mod truncate_and_reuse;
 pub mod truncate_vs_direct_write;
 pub mod unlink_vs_completion;
+pub mod write_into_block_mapped_hole;
+pub mod writeback_on_full_image;
 pub mod writeback_vs_punch_hole;
 pub mod writeback_vs_truncate;

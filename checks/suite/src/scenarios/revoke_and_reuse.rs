@@ -28,6 +28,7 @@ pub static CONTRACT: Contract = Contract {
         data: &[Tag::First],
         zeroes: Zeroes::Legal,
     }],
+    others: &[],
 };
 
 /// The image that every execution starts from: a file of six extents, which take a leaf.

@@ -5,6 +5,7 @@ use super::super::extfs::delalloc::Delalloc;
 use super::super::extfs::design::Design;
 use super::super::extfs::device::memory::{Image, MemoryDevice};
 use super::super::extfs::device::recording::RecordingDevice;
+use super::super::extfs::error::FsError;
 use super::super::extfs::fs::{Background, DataError, Filesystem};
 use super::super::extfs::inode::Inode;
 use super::super::extfs::invariants::quiescent;
@@ -56,6 +57,25 @@ pub fn base(
     blocks_per_folio: u32,
     prepare: impl FnOnce(&Filesystem<MemoryDevice>, &sync::Arc<Inode>),
 ) -> Arc<Image> {
+    base_of(directory::create, blocks_per_folio, prepare)
+}
+
+/// As [`base`], of a file that is mapped by pointers.
+pub fn base_block_mapped(
+    blocks_per_folio: u32,
+    prepare: impl FnOnce(&Filesystem<MemoryDevice>, &sync::Arc<Inode>),
+) -> Arc<Image> {
+    base_of(directory::create_block_mapped, blocks_per_folio, prepare)
+}
+
+/// How a file is made.
+type Create = fn(&Filesystem<MemoryDevice>, &[u8]) -> Result<sync::Arc<Inode>, FsError>;
+
+fn base_of(
+    create: Create,
+    blocks_per_folio: u32,
+    prepare: impl FnOnce(&Filesystem<MemoryDevice>, &sync::Arc<Inode>),
+) -> Arc<Image> {
     let options = MkfsOptions {
         blocks: MkfsOptions::blocks_for(32, 16, 1024),
         ..MkfsOptions::default()
@@ -67,7 +87,7 @@ pub fn base(
         mounted.expect("a new image mounts").0
     };
     let fs = mount(device.clone());
-    directory::create(&fs, FILE_NAME).expect("a new image has room");
+    create(&fs, FILE_NAME).expect("a new image has room");
     fs.unmount().expect("memory does not fail");
     let bitmap = fs.space().peek_bitmap();
     let mut image = device.snapshot();
@@ -172,6 +192,18 @@ impl Setting {
         }
         self.check_quiescent();
         promise_durable(&bytes);
+    }
+
+    /// What another file holds when everything has settled.
+    pub fn check_other(&self, other: &sync::Arc<Inode>, expected: &[u8]) {
+        let bytes = read::read(&self.fs, other, 0, 1 << 20).expect("memory does not fail");
+        if bytes != expected {
+            finding(
+                "I21",
+                || format!("the other file: {}", content::describe(expected)),
+                || content::describe(&bytes),
+            );
+        }
     }
 
     /// As [`Setting::settle`], of a file that has been deleted.

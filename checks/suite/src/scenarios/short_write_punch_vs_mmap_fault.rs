@@ -43,6 +43,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Legal,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: a file of two blocks that is one hole.

@@ -35,6 +35,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Legal,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: two unwritten blocks.

@@ -22,6 +22,7 @@ pub static CONTRACT: Contract = Contract {
         data: &[Tag::First],
         zeroes: Zeroes::Never,
     }],
+    others: &[],
 };
 
 /// The image that every execution starts from: an empty file.

@@ -40,6 +40,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: Zeroes::Legal,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: an empty file.

@@ -48,6 +48,7 @@ pub static CONTRACT: Contract = Contract {
             zeroes: TRUNCATED,
         },
     ],
+    others: &[],
 };
 
 /// The image that every execution starts from: an empty file.

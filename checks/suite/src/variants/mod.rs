@@ -7,6 +7,7 @@ use extfs::protocol::Protocol;
 pub mod add_wait_for_add_write;
 pub mod allocated_as_written;
 pub mod async_extension;
+pub mod block_mapped_hole_filled;
 pub mod cache_truncated_before_punch;
 pub mod commit_after_abort;
 pub mod commit_before_log;
@@ -36,11 +37,13 @@ pub mod freed_block_reused_at_once;
 pub mod frozen_copy_missing;
 pub mod fsync_trusts_commit;
 pub mod hole_filled_as_written;
+pub mod leftover_block_kept;
 pub mod map_without_cookie;
 pub mod new_block_read_from_disk;
 pub mod new_flag_missing;
 pub mod no_punch_at_all;
 pub mod old_end_left_writable;
+pub mod ordered_data_in_iomap;
 pub mod ordered_data_not_submitted;
 pub mod ordered_data_not_waited_for;
 pub mod orphan_del_by_end_io;
@@ -48,6 +51,7 @@ pub mod orphan_left_by_delete;
 pub mod orphan_left_by_disksize_test;
 pub mod overwrite_judged_by_size;
 pub mod partial_folio_left_writable;
+pub mod partial_folio_not_submitted;
 pub mod punch_dirty_blind;
 pub mod punch_drops_ordered;
 pub mod punch_end_rounded_down;
@@ -60,8 +64,10 @@ pub mod punch_rounded_down;
 pub mod punch_without_invalidate_lock;
 pub mod read_cache_kept;
 pub mod recovery_reset_before_flush;
+pub mod reservation_lowered_first;
 pub mod reservation_not_trimmed;
 pub mod reserve_without_second_look;
+pub mod retry_without_commit;
 pub mod revoke_ignored;
 pub mod revoke_not_written;
 pub mod short_dio_keeps_blocks;
@@ -104,6 +110,7 @@ variants! {
     add_wait_for_add_write,
     allocated_as_written,
     async_extension,
+    block_mapped_hole_filled,
     cache_truncated_before_punch,
     commit_after_abort,
     commit_before_log,
@@ -133,11 +140,13 @@ variants! {
     frozen_copy_missing,
     fsync_trusts_commit,
     hole_filled_as_written,
+    leftover_block_kept,
     map_without_cookie,
     new_block_read_from_disk,
     new_flag_missing,
     no_punch_at_all,
     old_end_left_writable,
+    ordered_data_in_iomap,
     ordered_data_not_submitted,
     ordered_data_not_waited_for,
     orphan_del_by_end_io,
@@ -145,6 +154,7 @@ variants! {
     orphan_left_by_disksize_test,
     overwrite_judged_by_size,
     partial_folio_left_writable,
+    partial_folio_not_submitted,
     punch_dirty_blind,
     punch_drops_ordered,
     punch_end_rounded_down,
@@ -158,7 +168,9 @@ variants! {
     read_cache_kept,
     recovery_reset_before_flush,
     reservation_not_trimmed,
+    reservation_lowered_first,
     reserve_without_second_look,
+    retry_without_commit,
     revoke_ignored,
     revoke_not_written,
     short_dio_keeps_blocks,

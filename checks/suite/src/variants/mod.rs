@@ -36,6 +36,7 @@ pub mod freed_block_reused_at_once;
 pub mod frozen_copy_missing;
 pub mod fsync_trusts_commit;
 pub mod hole_filled_as_written;
+pub mod inode_not_released;
 pub mod map_without_cookie;
 pub mod new_block_read_from_disk;
 pub mod new_flag_missing;
@@ -133,6 +134,7 @@ variants! {
     frozen_copy_missing,
     fsync_trusts_commit,
     hole_filled_as_written,
+    inode_not_released,
     map_without_cookie,
     new_block_read_from_disk,
     new_flag_missing,

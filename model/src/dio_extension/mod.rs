@@ -91,8 +91,8 @@ pub enum Initial {
     Inside,
     /// An unwritten block, a delayed one, and the direct write is for the one past the end.
     Beyond,
-    /// As `Beyond`, and the write has a second block, which goes through the page cache: the caller's
-    /// buffer can not be pinned so far.
+    /// As `Beyond`, and the write has a second block, which goes through the page cache: so much of
+    /// the caller's buffer can not be pinned.
     BeyondShort,
 }
 

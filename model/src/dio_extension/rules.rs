@@ -99,9 +99,9 @@ rules! {
     ///
     /// fs/iomap/direct-io.c `iomap_dio_complete`: `kiocb_invalidate_post_direct_write`.
     InvalidateAfterIo,
-    /// What a direct write leaves to the page cache is written back, and leaves the cache, before the
-    /// call returns. Without the rule a direct write has returned and its data is nowhere but in
-    /// memory, also if the file was opened with `O_DSYNC`.
+    /// What a direct write leaves to the page cache is written back, and leaves the cache, before
+    /// the call returns. Without the rule a direct write has returned and its data is nowhere but
+    /// in memory, also if the file was opened with `O_DSYNC`.
     ///
     /// # Source
     ///

@@ -93,7 +93,8 @@ impl Following {
 }
 
 impl Session {
-    /// Follows an execution in the model. Says whether it is no path of it, and keeps the trace then.
+    /// Follows an execution in the model. Says whether it is no path of it, and then keeps the
+    /// trace.
     pub(super) fn deviates(&mut self, request: &Request, execution: &Execution<'_>) -> bool {
         let Some(following) = &self.recovery.following else {
             return false;

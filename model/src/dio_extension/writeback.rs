@@ -1,4 +1,5 @@
-//! Writeback of blocks that are dirty in the page cache, and its completion, as in the iomap design.
+//! Writeback of blocks that are dirty in the page cache, and its completion, as in the iomap
+//! design.
 //!
 //! Each block is written back by itself: of two that are dirty there is a block between that is
 //! not, so nothing is done for both at once, and only the order of the two can matter. Writeback

@@ -175,6 +175,12 @@ fn add_leaves<D: Device>(
 /// Does what needs space, again after a commit if blocks are free that only a commit makes
 /// available: what was promised must be kept.
 ///
+/// How often is bounded by what others do. Each further attempt follows a commit that made blocks
+/// available which had been freed since the last one, and after the last of these there is just one
+/// more. So who is alone tries three times at most. Who has a promise needs a second commit only if
+/// somebody else has freed blocks and taken others meanwhile: there are as many free blocks as are
+/// promised, and after a commit all that had been freed before it can be had.
+///
 /// # Locking
 /// Requires: that no handle is open. `attempt` starts its own, and stops it. Takes: what
 /// committing takes.
@@ -201,12 +207,12 @@ pub fn retry_after_commit<D: Device, R>(
 }
 
 /// Whether what found no space is to be tried again after a commit: if blocks are free that a
-/// transaction has freed and that only its commit makes available. Each commit makes available
-/// what was free when it began, so it is tried again only as often as others go on freeing.
+/// transaction has freed and that only its commit makes available.
 ///
 /// # Source
-/// linux v7.0 fs/ext4/balloc.c `ext4_should_retry_alloc`, which gives up after three times, and
-/// fs/ext4/inode.c `ext4_do_writepages`, which does not: what was promised must be kept.
+/// linux v7.0 fs/ext4/balloc.c `ext4_should_retry_alloc`, which gives up after three times; and
+/// fs/ext4/inode.c `ext4_do_writepages` and `mpage_map_and_submit_extent`, which do not, as long as
+/// any cluster is free: what was promised must be kept.
 pub fn should_retry_alloc<D: Device>(fs: &Filesystem<D>) -> bool {
     fs.space().awaits_commit()
 }

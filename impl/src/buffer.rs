@@ -27,6 +27,9 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Buffer {
     pblk: Pblk,
+    /// Sections that look at or change the same bytes are ordered by the lock that protects those
+    /// bytes; changes to different bytes commute. Capturing the content is ordered against every
+    /// change by the transaction barrier.
     state: LeafMutex<BufferState>,
 }
 
@@ -108,6 +111,9 @@ impl Buffer {
 #[derive(Debug)]
 pub struct BufferCache<D> {
     device: Arc<D>,
+    /// Adding a buffer commutes with looking for it and with adding it again: whoever misses gets
+    /// the same content. Only who frees a block, alone, drops its buffer; who next owns the block
+    /// has got it from the group lock.
     buffers: LeafMutex<BTreeMap<Pblk, Arc<Buffer>>>,
 }
 

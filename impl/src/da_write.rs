@@ -135,11 +135,14 @@ fn write_through<D: Device>(
     }
     let end = at + copied.len() as u64;
     let size = inode.size.get();
-    let mut raises_disksize = false;
-    if end > size {
+    let mut raises_disksize = if end > size {
         inode.size.set(end);
-        raises_disksize = (fs.protocol.da_should_update_i_disksize)(inode, lblk);
-    }
+        (fs.protocol.da_should_update_i_disksize)(inode, lblk)
+    } else {
+        let is_allocated = iomap.is_new && handle.is_some();
+        let is_mapped = is_allocated || matches!(iomap.mapping.status, Status::Written(_));
+        is_mapped && passes_disksize(inode, end)
+    };
     drop(guard);
     if end > size {
         (fs.protocol.pagecache_isize_extended)(inode, size, at);
@@ -247,6 +250,22 @@ fn after_failed_copy(
 /// Requires: the folio lock.
 pub fn da_should_update_i_disksize(inode: &Inode, lblk: Lblk) -> bool {
     matches!(inode.query(lblk).0.status, Status::Written(_))
+}
+
+/// Whether a write that ends at byte `end`, inside the file and in a block that needs no allocation
+/// any more, must raise the size on disk itself. It must if that is smaller, as it is while the
+/// file reaches further by blocks that are still delayed: a synchronous write waits for the blocks
+/// that it has written, and for no others.
+///
+/// # Locking
+/// Requires: `i_rwsem`, exclusive, and the folio lock. The size on disk may grow meanwhile.
+///
+/// # Source
+/// None. linux v7.0 fs/ext4/inode.c `ext4_da_do_write_end` leaves it to the writeback of what is
+/// delayed, and says so. But `generic_write_sync` writes back no more than its own range, so an
+/// `O_DSYNC` write over the rest of the last block on disk returns, and a power cut takes its end.
+fn passes_disksize(inode: &Inode, end: u64) -> bool {
+    end > inode.disksize.get()
 }
 
 /// Raises the size on disk to `end` bytes, in a handle of its own.

@@ -51,7 +51,7 @@ impl Design {
     /// The designs differ in where folios stand. IM puts them before the transaction, and so the
     /// writeback flag, which is held until a handle has seen to the I/O. BH puts both after it: a
     /// commit waits for them, and ending I/O of writeback takes nothing more.
-    pub fn lock_order(self) -> [&'static Class; 13] {
+    pub fn lock_order(self) -> [&'static Class; 14] {
         match self {
             Design::Im => [
                 &class::DIRECTORY,
@@ -64,6 +64,7 @@ impl Design {
                 &class::IN_FLIGHT,
                 &class::COMMIT,
                 &class::TRANSACTION,
+                &class::COMMIT_RUNNING,
                 &class::I_DATA_SEM,
                 &class::ORPHAN_LOCK,
                 &class::DEVICE_CACHE,
@@ -76,6 +77,7 @@ impl Design {
                 &class::INVALIDATE_LOCK,
                 &class::COMMIT,
                 &class::TRANSACTION,
+                &class::COMMIT_RUNNING,
                 &class::FOLIO_LOCK,
                 &class::FOLIO_WRITEBACK,
                 &class::IN_FLIGHT,

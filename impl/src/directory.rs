@@ -167,7 +167,7 @@ fn create_at<D: Device>(
     inode.note_tid(tid, Sync::Data);
     inode.iget();
     let inode = Arc::new(inode);
-    fs.inodes.with(|inodes| inodes.insert(ino, inode.clone()));
+    fs.inodes.write(|inodes| inodes.insert(ino, inode.clone()));
     Ok(inode)
 }
 

@@ -63,62 +63,51 @@ impl MappingErrors {
 
     /// The cursor of who opens the file now.
     pub fn sample(&self) -> ErrorCursor {
-        self.state.peek(|state| match state.is_seen {
+        self.state.read(|state| match state.is_seen {
             true => ErrorCursor(state.sequence),
             false => ErrorCursor(state.sequence.saturating_sub(1)),
         })
     }
 
-    /// Tells of the latest error whom it is news to. The flag goes too: who has the file open has
-    /// been told. `is_faultless` says that no device can have failed, so that there is nothing to
-    /// order the question against.
+    /// Tells an open file of the latest error, if it is news. The flag goes too: who has the file
+    /// open has been told.
     ///
     /// # Errors
-    /// The latest error, unless the cursor has been told of it.
-    pub fn check_and_advance(
-        &self,
-        cursor: &mut ErrorCursor,
-        is_faultless: bool,
-    ) -> Result<(), FsError> {
-        let tell = |state: &mut State| {
-            state.flag = None;
-            if cursor.0 == state.sequence {
-                return Ok(());
-            }
-            cursor.0 = state.sequence;
-            state.is_seen = true;
-            state.latest.clone().map_or(Ok(()), Err)
-        };
-        self.with(is_faultless, tell)
+    /// The latest error, unless the open file has been told of it.
+    pub fn check_and_advance(&self, file: &OpenFile) -> Result<(), FsError> {
+        self.state.write(|state| {
+            file.cursor.with(|cursor| {
+                state.flag = None;
+                if cursor.0 == state.sequence {
+                    return Ok(());
+                }
+                cursor.0 = state.sequence;
+                state.is_seen = true;
+                state.latest.clone().map_or(Ok(()), Err)
+            })
+        })
     }
 
     /// Takes the flag.
     ///
     /// # Errors
     /// The first error since it was last taken.
-    pub fn check_errors(&self, is_faultless: bool) -> Result<(), FsError> {
-        self.with(is_faultless, |state| state.flag.take().map_or(Ok(()), Err))
+    pub fn check_errors(&self) -> Result<(), FsError> {
+        self.state
+            .write(|state| state.flag.take().map_or(Ok(()), Err))
     }
 
     /// Whether there has ever been an error, for invariants: not an operation.
     pub fn peek_any(&self) -> bool {
         self.state.peek(|state| state.sequence > 0)
     }
-
-    fn with<R>(&self, is_faultless: bool, section: impl FnOnce(&mut State) -> R) -> R {
-        match is_faultless {
-            // What errors there are come from the core's own limits, and are noted before the
-            // folio's writeback ends, or by the asker itself: both come before the question.
-            true => self.state.peek_mut(section),
-            false => self.state.write(section),
-        }
-    }
 }
 
 /// A file that somebody has open, as far as its errors are concerned.
 #[derive(Debug)]
 pub struct OpenFile {
-    /// `f_wb_err`. Whoever asks on behalf of one open file does so one after another.
+    /// `f_wb_err`. Used only inside a section of the errors of the file, which is an operation: of
+    /// those who ask on behalf of one open file, one is told.
     cursor: LeafMutex<ErrorCursor>,
 }
 
@@ -134,49 +123,42 @@ impl OpenFile {
             cursor: LeafMutex::new(cursor),
         }
     }
-
-    /// Tells of the file's latest error if it is news.
-    ///
-    /// # Errors
-    /// The latest error, unless this open file has been told of it.
-    pub fn check_and_advance(&self, inode: &Inode, is_faultless: bool) -> Result<(), FsError> {
-        let mut cursor = self.cursor.with(|cursor| *cursor);
-        let outcome = inode.errors.check_and_advance(&mut cursor, is_faultless);
-        self.cursor.with(|kept| *kept = cursor);
-        outcome
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told(errors: &MappingErrors, cursor: &mut ErrorCursor) -> Option<FsError> {
-        errors.check_and_advance(cursor, false).err()
+    fn told(errors: &MappingErrors, file: &OpenFile) -> Option<FsError> {
+        errors.check_and_advance(file).err()
+    }
+
+    fn opened(errors: &MappingErrors) -> OpenFile {
+        OpenFile::at(errors.sample())
     }
 
     #[test]
     fn every_cursor_is_told_once_of_each_error() {
         let errors = MappingErrors::new(12);
-        let (mut one, mut other) = (errors.sample(), errors.sample());
-        assert_eq!(told(&errors, &mut one), None);
+        let (one, other) = (opened(&errors), opened(&errors));
+        assert_eq!(told(&errors, &one), None);
         errors.set(FsError::NoSpace);
-        assert_eq!(told(&errors, &mut one), Some(FsError::NoSpace));
-        assert_eq!(told(&errors, &mut one), None);
+        assert_eq!(told(&errors, &one), Some(FsError::NoSpace));
+        assert_eq!(told(&errors, &one), None);
         errors.set(FsError::ReadOnly);
-        assert_eq!(told(&errors, &mut one), Some(FsError::ReadOnly));
-        assert_eq!(told(&errors, &mut other), Some(FsError::ReadOnly));
-        assert_eq!(told(&errors, &mut other), None);
+        assert_eq!(told(&errors, &one), Some(FsError::ReadOnly));
+        assert_eq!(told(&errors, &other), Some(FsError::ReadOnly));
+        assert_eq!(told(&errors, &other), None);
     }
 
     #[test]
     fn who_opens_is_told_of_what_nobody_has_seen() {
         let errors = MappingErrors::new(12);
         errors.set(FsError::NoSpace);
-        let mut late = errors.sample();
-        assert_eq!(told(&errors, &mut late), Some(FsError::NoSpace));
-        let mut later = errors.sample();
-        assert_eq!(told(&errors, &mut later), None);
+        let late = opened(&errors);
+        assert_eq!(told(&errors, &late), Some(FsError::NoSpace));
+        let later = opened(&errors);
+        assert_eq!(told(&errors, &later), None);
     }
 
     #[test]
@@ -184,9 +166,9 @@ mod tests {
         let errors = MappingErrors::new(12);
         errors.set(FsError::NoSpace);
         errors.set(FsError::ReadOnly);
-        assert_eq!(errors.check_errors(false), Err(FsError::NoSpace));
-        assert_eq!(errors.check_errors(false), Ok(()));
-        let mut cursor = ErrorCursor(0);
-        assert_eq!(told(&errors, &mut cursor), Some(FsError::ReadOnly));
+        assert_eq!(errors.check_errors(), Err(FsError::NoSpace));
+        assert_eq!(errors.check_errors(), Ok(()));
+        let file = OpenFile::at(ErrorCursor(0));
+        assert_eq!(told(&errors, &file), Some(FsError::ReadOnly));
     }
 }

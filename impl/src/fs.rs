@@ -18,13 +18,13 @@ use crate::fsync::Sync;
 use crate::inode::{Inode, InodeData};
 use crate::ioend::Ioend;
 use crate::journal::{Handle, Journal};
-use crate::lock::{Mutex, MutexGuard, WorkList};
+use crate::lock::{Mutex, MutexGuard, SpinLock, WorkList};
 use crate::orphan::OrphanList;
 use crate::protocol::Protocol;
 use crate::space::Space;
 use crate::units::{Ino, Lblk, Pblk};
 use crate::{completion, evict, fsync};
-use rt::sync::{Arc, LeafMutex, Weak};
+use rt::sync::{Arc, Weak};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
@@ -72,8 +72,8 @@ pub struct Mounted<D: Device> {
     pub(crate) directory: Mutex<()>,
     pub(crate) in_flight: WorkList<Ioend>,
     pub(crate) direct_in_flight: WorkList<DirectIo>,
-    // Filling the table from disk commutes: the first inode stays, and both are the same.
-    pub(crate) inodes: LeafMutex<BTreeMap<Ino, Arc<Inode>>>,
+    /// The inodes in memory. An inode leaves before its number can be given to another file.
+    pub(crate) inodes: SpinLock<BTreeMap<Ino, Arc<Inode>>>,
     pub(crate) data_error: DataError,
 }
 
@@ -175,7 +175,7 @@ impl<D: Device> Filesystem<D> {
         let inode = Arc::new(inode);
         Ok(self
             .inodes
-            .with(|inodes| inodes.entry(ino).or_insert(inode).clone()))
+            .write(|inodes| inodes.entry(ino).or_insert(inode).clone()))
     }
 
     /// Writes an inode's size, blocks and extents into its block of the inode table.
@@ -270,11 +270,6 @@ impl<D: Device> Filesystem<D> {
         }
     }
 
-    /// Whether the device never fails, so that errors need not be ordered against anything.
-    pub(crate) fn is_faultless(&self) -> bool {
-        self.device.is_faultless()
-    }
-
     /// Makes everything durable, for every file in memory.
     ///
     /// # Errors
@@ -304,7 +299,6 @@ impl<D: Device> Filesystem<D> {
                 _ => evict::evict(self, &inode),
             }
         }
-        self.inodes.with(BTreeMap::clear);
         self.journal.commit_once()?;
         self.journal.checkpoint_all()?;
         crate::mount::write_clean_superblock(self)
@@ -312,13 +306,13 @@ impl<D: Device> Filesystem<D> {
 
     /// The inode of a number, if it is in memory.
     pub(crate) fn inode_in_memory(&self, ino: Ino) -> Option<Arc<Inode>> {
-        self.inodes.with(|inodes| inodes.get(&ino).cloned())
+        self.inodes.read(|inodes| inodes.get(&ino).cloned())
     }
 
     /// The inodes in memory, in order of their numbers.
     pub fn inodes_in_memory(&self) -> Vec<Arc<Inode>> {
         self.inodes
-            .with(|inodes| inodes.values().cloned().collect())
+            .read(|inodes| inodes.values().cloned().collect())
     }
 }
 

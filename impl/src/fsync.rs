@@ -110,7 +110,7 @@ fn sync_file<D: Device>(
 ) -> Result<(), FsError> {
     fs.expect_writable()?;
     let written = write_range(fs, inode, range);
-    (fs.protocol.check_and_advance_wb_err)(fs, inode, file)?;
+    (fs.protocol.check_and_advance_wb_err)(inode, file)?;
     written?;
     let has_flushed = match inode.sync_tid(sync) {
         Some(tid) => fs.journal().wait_commit(tid)?,
@@ -122,7 +122,7 @@ fn sync_file<D: Device>(
         fs.journal().flush_device()?;
     }
     // The commit may have written data too, and failed.
-    (fs.protocol.check_and_advance_wb_err)(fs, inode, file)
+    (fs.protocol.check_and_advance_wb_err)(inode, file)
 }
 
 /// Tells an open file of the file's latest error, if it is news.
@@ -132,12 +132,8 @@ fn sync_file<D: Device>(
 ///
 /// # Source
 /// linux v7.0 mm/filemap.c `file_check_and_advance_wb_err`.
-pub fn check_and_advance_wb_err<D: Device>(
-    fs: &Filesystem<D>,
-    inode: &Inode,
-    file: &OpenFile,
-) -> Result<(), FsError> {
-    file.check_and_advance(inode, fs.is_faultless())
+pub fn check_and_advance_wb_err(inode: &Inode, file: &OpenFile) -> Result<(), FsError> {
+    inode.errors.check_and_advance(file)
 }
 
 /// Whether the device must be flushed, given whether the commit that fsync waited for was its own
@@ -160,7 +156,7 @@ pub fn write_and_wait<D: Device>(
     range: Range<Lblk>,
 ) -> Result<(), FsError> {
     write_range(fs, inode, range)?;
-    inode.errors.check_errors(fs.is_faultless())
+    inode.errors.check_errors()
 }
 
 fn write_range<D: Device>(

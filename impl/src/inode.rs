@@ -14,7 +14,7 @@ use crate::ioend::Ioend;
 use crate::journal::JournalInode;
 use crate::lock::{Key, LocklessSize, Outstanding, ReadGuard, RwSem, SpinLock, WriteGuard, class};
 use crate::units::{Ino, Lblk, Tid};
-use rt::sync::{Arc, LeafMutex};
+use rt::sync::Arc;
 use std::ops::{Deref, DerefMut};
 
 /// An inode in memory.
@@ -50,17 +50,43 @@ pub struct Inode {
     /// The file as those have it open who brought it into memory: who syncs an inode and has no
     /// [`OpenFile`] of their own is told of errors through this one.
     pub opened: OpenFile,
-    /// The last transaction that changed it, for fsync. A maximum: updates commute.
-    sync_tid: LeafMutex<Option<Tid>>,
-    /// The last transaction that changed its size or its blocks, for fdatasync. A maximum too.
-    datasync_tid: LeafMutex<Option<Tid>>,
-    /// Who has it open.
-    users: SpinLock<u32>,
-    /// Names that lead to it. Changed under `i_rwsem`, and read under it or once nobody uses the
-    /// inode any more.
-    links: LeafMutex<u16>,
+    /// The transactions that changed it last, for fsync.
+    last: SpinLock<LastTids>,
+    /// Who has it open, and by what names. Together, so that of those who close it just one finds
+    /// itself to be the last user of a file without a name.
+    users: SpinLock<Users>,
     /// What the inode on disk holds besides. Changed only while the inode is new.
     attributes: disk::inode::Inode,
+}
+
+/// The last transactions that changed an inode. Each is a maximum, so that noting one commutes with
+/// noting another.
+#[derive(Debug, Default)]
+struct LastTids {
+    /// Anything of it: the kernel's `i_sync_tid`.
+    sync: Option<Tid>,
+    /// Its size or its blocks: `i_datasync_tid`.
+    datasync: Option<Tid>,
+}
+
+/// Who holds a file, and the names that lead to it.
+#[derive(Debug)]
+struct Users {
+    /// Who has it open.
+    count: u32,
+    /// Its names. Changed under `i_rwsem` too.
+    links: u16,
+}
+
+/// Whether who closes a file was the last to have it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastUser {
+    /// Somebody else has it open.
+    No,
+    /// Nobody else has, and it has a name.
+    OfFile,
+    /// Nobody else has, and it has no name, so that nobody will ever again.
+    OfNothing,
 }
 
 /// What `i_data_sem` protects.
@@ -114,6 +140,10 @@ impl Inode {
             reserved: 0,
             quota_reserved: 0,
         };
+        let users = Users {
+            count: 0,
+            links: attributes.links,
+        };
         let errors = MappingErrors::new(ino.0);
         Inode {
             ino,
@@ -131,10 +161,8 @@ impl Inode {
             completed: SpinLock::new(&class::COMPLETED_IO, key, Vec::new()),
             opened: OpenFile::at(errors.sample()),
             errors,
-            sync_tid: LeafMutex::new(None),
-            datasync_tid: LeafMutex::new(None),
-            users: SpinLock::new(&class::I_COUNT, key, 0),
-            links: LeafMutex::new(attributes.links),
+            last: SpinLock::new(&class::SYNC_TID, key, LastTids::default()),
+            users: SpinLock::new(&class::I_COUNT, key, users),
             attributes,
         }
     }
@@ -226,26 +254,39 @@ impl Inode {
 
     /// Counts one more user. Requires: that the inode has a name, or a user.
     pub fn iget(&self) {
-        self.users.write(|users| *users += 1);
+        self.users.write(|users| users.count += 1);
     }
 
     /// Counts one user less; says whether that was the last one. Who never counted itself, like a
     /// reader of a file that stays, has nothing to take back.
-    pub(crate) fn put(&self) -> bool {
+    ///
+    /// # Source
+    /// linux v7.0 fs/inode.c `iput`, `iput_final`: both questions are asked under `i_lock`.
+    pub(crate) fn put(&self) -> LastUser {
         self.users.write(|users| {
-            *users = users.saturating_sub(1);
-            *users == 0
+            users.count = users.count.saturating_sub(1);
+            match (users.count, users.links) {
+                (0, 0) => LastUser::OfNothing,
+                (0, _) => LastUser::OfFile,
+                _ => LastUser::No,
+            }
         })
     }
 
-    /// How many names lead to it.
+    /// How many names lead to it: not an operation, because a lock orders it.
+    ///
+    /// # Locking
+    /// Requires: `i_rwsem`, exclusive; or that nobody else can find the inode, or use it.
     pub fn links(&self) -> u16 {
-        self.links.with(|links| *links)
+        self.users.peek(|users| users.links)
     }
 
-    /// Sets how many names lead to it. Requires: `i_rwsem`, exclusive.
+    /// Sets how many names lead to it.
+    ///
+    /// # Locking
+    /// Requires: `i_rwsem`, exclusive.
     pub(crate) fn set_links(&self, to: u16) {
-        self.links.with(|links| *links = to);
+        self.users.write(|users| users.links = to);
     }
 
     /// Notes that a transaction changes the inode, and with [`Sync::Data`] what is needed to read
@@ -256,19 +297,21 @@ impl Inode {
                 *last = Some(tid);
             }
         };
-        self.sync_tid.with(note);
-        if changes == Sync::Data {
-            self.datasync_tid.with(note);
-        }
+        self.last.merge(|last| {
+            note(&mut last.sync);
+            if changes == Sync::Data {
+                note(&mut last.datasync);
+            }
+        });
     }
 
     /// The last transaction that changed the inode, or what is needed to read its data, if one has
     /// since it was read from disk.
     pub fn sync_tid(&self, sync: Sync) -> Option<Tid> {
-        match sync {
-            Sync::All => self.sync_tid.with(|last| *last),
-            Sync::Data => self.datasync_tid.with(|last| *last),
-        }
+        self.last.read(|last| match sync {
+            Sync::All => last.sync,
+            Sync::Data => last.datasync,
+        })
     }
 
     /// The inode as it belongs on disk. The orphan link is not part of it: the copy on disk is

@@ -13,8 +13,9 @@
 //! | `invalidate_lock` | `invalidate_lock` |
 //! | **folio lock**, ascending | commit |
 //! | **folio writeback** | transaction |
-//! | commit | **folio lock**, ascending |
-//! | transaction | **folio writeback** |
+//! | commit | `JI_COMMIT_RUNNING` |
+//! | transaction | **folio lock**, ascending |
+//! | `JI_COMMIT_RUNNING` | **folio writeback** |
 //! | `i_data_sem` | `i_data_sem` |
 //! | `s_orphan_lock` | `s_orphan_lock` |
 //! | device cache | device cache |

@@ -22,7 +22,7 @@ use crate::journal::{
     self, CommitHooks, Journal, JournalError, JournalLocation, JournalOptions, Recovered,
     RecoveryError,
 };
-use crate::lock::{Key, Mutex, WorkList, class};
+use crate::lock::{Key, Mutex, SpinLock, WorkList, class};
 use crate::orphan::{self, OrphanList};
 use crate::protocol::Protocol;
 use crate::space::{GroupBuffers, Space};
@@ -129,15 +129,25 @@ pub enum MountError {
 /// before, there is nothing to commit.
 struct Hooks<D: Device> {
     space: Arc<Space>,
+    data_error: DataError,
+    /// Set while the file system is being mounted and nobody else knows of it.
     mounted: LeafMutex<Weak<Mounted<D>>>,
 }
 
 impl<D: Device> Hooks<D> {
-    /// The file system, and the inode of a number, if both are still there.
+    /// The file system, if it is still there, and an inode that a transaction has: it does not
+    /// leave memory before it has left the transaction (I33), which the commit keeps it from.
     fn inode(&self, ino: Ino) -> Option<(Filesystem<D>, Arc<Inode>)> {
         let fs = Filesystem::new(self.mounted.with(|mounted| mounted.upgrade())?);
-        let inode = fs.inode_in_memory(ino)?;
-        Some((fs, inode))
+        let inode = fs.inode_in_memory(ino);
+        if inode.is_none() {
+            rt::finding(
+                "I33",
+                || format!("inode {ino}: in memory while a commit works on its data"),
+                || "it is gone".into(),
+            );
+        }
+        Some((fs, inode?))
     }
 }
 
@@ -153,6 +163,10 @@ impl<D: Device> CommitHooks for Hooks<D> {
         if let Some((fs, inode)) = self.inode(ino) {
             writeback::finish_inode_data_buffers(&fs, &inode, bytes);
         }
+    }
+
+    fn aborts_on_data_error(&self) -> bool {
+        self.data_error == DataError::Abort
     }
 
     fn freed(&self, _tid: Tid, blocks: &[Pblk]) {
@@ -191,15 +205,7 @@ impl<D: Device> Filesystem<D> {
         let geometry = Geometry::new(&superblock, &descriptor);
         let location = journal_location(&device, &geometry)?;
         if superblock.needs_recovery {
-            let recovered =
-                journal::recovery::recover_with_steps(&*device, &location, &protocol.journal)?;
-            trace::step("journal recovered", || {
-                args([
-                    ("transactions", recovered.transactions.into()),
-                    ("blocks", recovered.blocks_replayed.into()),
-                ])
-            });
-            report.recovered = Some(recovered);
+            report.recovered = Some(recover_log(&*device, &location, &protocol)?);
         }
         // Replay may have changed any of it.
         let (superblock, descriptor) = read_group(&*device)?;
@@ -212,6 +218,7 @@ impl<D: Device> Filesystem<D> {
         let space = Arc::new(read_space(&buffers, &geometry, descriptor)?);
         let hooks = Arc::new(Hooks {
             space: space.clone(),
+            data_error: options.data_error,
             mounted: LeafMutex::new(Weak::new()),
         });
         let journal = hooks.clone();
@@ -238,7 +245,7 @@ impl<D: Device> Filesystem<D> {
             directory: Mutex::new(&class::DIRECTORY, Key::Only, ()),
             in_flight: WorkList::new(&class::IN_FLIGHT, Key::Only),
             direct_in_flight: WorkList::new(&class::DIRECT_IN_FLIGHT, Key::Only),
-            inodes: LeafMutex::new(BTreeMap::new()),
+            inodes: SpinLock::new(&class::INODE_HASH, Key::Only, BTreeMap::new()),
         }));
         hooks.mounted.with(|mounted| *mounted = fs.downgrade());
         fs.charge_owners()?;
@@ -333,6 +340,22 @@ impl<D: Device> Filesystem<D> {
         handle.stop();
         Ok(false)
     }
+}
+
+/// Replays the log of a dirty image.
+fn recover_log<D: Device>(
+    device: &D,
+    location: &JournalLocation,
+    protocol: &Protocol<D>,
+) -> Result<Recovered, RecoveryError> {
+    let recovered = journal::recovery::recover_with_steps(device, location, &protocol.journal)?;
+    trace::step("journal recovered", || {
+        args([
+            ("transactions", recovered.transactions.into()),
+            ("blocks", recovered.blocks_replayed.into()),
+        ])
+    });
+    Ok(recovered)
 }
 
 fn read_group<D: Device>(device: &D) -> Result<(Superblock, GroupDescriptor), MountError> {

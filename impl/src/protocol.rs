@@ -22,8 +22,8 @@ use crate::journal::{Handle, JournalSteps};
 use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
-    allocate, completion, da_write, delalloc, direct, fault, fsync, orphan, punch_hole, truncate,
-    write, writeback,
+    allocate, completion, da_write, delalloc, direct, evict, fault, fsync, orphan, punch_hole,
+    truncate, write, writeback,
 };
 use rt::sync::Arc;
 use std::ops::Range;
@@ -43,6 +43,9 @@ pub struct Protocol<D: Device> {
     /// Maps, and where it is delayed allocates, the extent that holds the first block of `range`.
     pub map_one_extent:
         fn(&Filesystem<D>, &Inode, Range<Lblk>) -> Result<(Mapping, Cookie), FsError>,
+
+    /// Before an inode leaves memory: takes it out of the transactions that have its data ordered.
+    pub release_jbd_inode: fn(&Inode),
 
     /// BH: maps the beginning of a range of blocks as written, and orders its data.
     pub mpage_map_one_extent:
@@ -149,7 +152,7 @@ pub struct Protocol<D: Device> {
     pub end_io_failed: fn(&Filesystem<D>, &Inode, FsError),
 
     /// When fsync has waited for writeback: tells an open file of an error that is news to it.
-    pub check_and_advance_wb_err: fn(&Filesystem<D>, &Inode, &OpenFile) -> Result<(), FsError>,
+    pub check_and_advance_wb_err: fn(&Inode, &OpenFile) -> Result<(), FsError>,
 
     /// When writeback can not map dirty blocks of a range, and will not be able to: gives them up.
     pub discard_folio: fn(&Filesystem<D>, &Inode, &mut FolioGuard<'_>, Range<Lblk>),
@@ -237,6 +240,7 @@ impl<D: Device> Protocol<D> {
             journal: JournalSteps::correct(),
             writeback_map_is_valid: writeback::map_is_valid,
             map_one_extent: writeback::map_one_extent,
+            release_jbd_inode: evict::release_jbd_inode,
             mpage_map_one_extent: writeback::buffer_head::mpage_map_one_extent,
             submits_partial_folio: writeback::buffer_head::submits_partial_folio,
             inode_add_wait: writeback::buffer_head::inode_add_wait,

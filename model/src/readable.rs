@@ -140,6 +140,8 @@ const CELL_WIDTH: usize = 64;
 const CELL_HEIGHT: usize = 26;
 /// Width of the rows' names.
 const NAME_WIDTH: usize = 130;
+/// The colour behind all, for pages that are dark.
+const PAPER: &str = "#f7f7f2";
 /// Width of a character of the caption, generously.
 const CHARACTER_WIDTH: usize = 8;
 
@@ -181,7 +183,8 @@ impl Picture {
         let height = (self.rows.len() + self.caption.len()) * CELL_HEIGHT + 10;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
-             font-family=\"monospace\" font-size=\"12\">"
+             font-family=\"monospace\" font-size=\"12\">\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"{PAPER}\"/>"
         );
         let mut top = 0;
         for line in &self.caption {
@@ -237,7 +240,8 @@ mod tests {
             )],
         };
         let svg = picture.svg();
-        assert_eq!(svg.matches("<rect ").count(), 2);
+        // The first is the paper.
+        assert_eq!(svg.matches("<rect ").count(), 3);
         assert!(svg.contains("size &lt;2&gt;") && svg.contains("a&amp;b"));
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>"));
     }

@@ -15,7 +15,7 @@ fn every_invariant_holds_with_every_rule() {
 /// What executions of the code are compared with promises the same.
 #[test]
 fn every_invariant_holds_in_the_configuration_of_the_scenario() {
-    holds(&DioExtension::new(Config::of_scenario()), 3_822, 27);
+    holds(&DioExtension::new(Config::of_scenario()), 23_972, 51);
 }
 
 #[test]
@@ -26,6 +26,7 @@ fn every_rule_is_needed() {
         (Rule::RecheckAfterRelock, Invariant::I14),
         (Rule::UnwrittenInsideSize, Invariant::I22),
         (Rule::RaiseOnly, Invariant::I10),
+        (Rule::FlushFallback, Invariant::I20),
     ];
     breaks_without(RULES, invariants(), without, &also, TABLE);
 }
@@ -47,8 +48,10 @@ const TABLE: &str = "
     TruncateWaitsForDio I15 10 truncate: remove extents
     InvalidateAfterIo I37 9 direct writer 0: drop folio after direct I/O 0
     SyncAfterSizeUpdate I20 9 mount: journal recovered
+    FlushFallback I37 18 direct writer 0: unlock i_rwsem 3
     ExtendTestsDisksize I20 15 mount: journal recovered
     RecheckAfterRelock I14 19 mount: journal recovered
     UnwrittenInsideSize I22 14 mount: journal recovered
     RaiseOnly I10 17 direct writer 0: unlock i_rwsem 0
+    FlushFallback I20 22 mount: journal recovered
 ";

@@ -164,6 +164,10 @@ pub struct GateArgs {
     /// How much to check.
     #[arg(long, value_name = "PROFILE", default_value = "quick", value_parser = profiles())]
     pub profile: Profile,
+    /// Run only the jobs whose names begin so, for instance those of one scenario; may be given
+    /// several times. The certificate says that the others are left out.
+    #[arg(long, value_name = "PREFIX")]
+    pub only: Vec<String>,
     /// Run part I of N: the searches that visit everything are split, and the other jobs are dealt
     /// out one by one. `cutpoint merge` puts the certificates together.
     #[arg(long, value_name = "I/N")]

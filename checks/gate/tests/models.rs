@@ -203,7 +203,29 @@ fn chromium() -> Option<PathBuf> {
     })
 }
 
-/// In a real browser: the page draws the state and names the steps. Without a browser this is not
+/// A text as it stands in a page.
+fn in_page(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
+}
+
+/// Has Chromium load a page of the explorer, and do `what` with it. Answers what it prints.
+fn browse(chromium: &Path, explorer: &Explorer, page: &str, what: &str) -> String {
+    let profile = tempfile::tempdir().unwrap();
+    let output = Command::new(chromium)
+        .args(["--headless=new", "--no-sandbox", "--disable-gpu"])
+        .args(["--virtual-time-budget=5000", "--window-size=1400,900"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(what)
+        .arg(format!("http://{}/#/steps/{page}", explorer.address))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// In a real browser: the page has the state, its drawing, the steps from it and the properties, as
+/// the explorer gives them, at the beginning and after a step. Without a browser this is not
 /// measured, and says so.
 #[test]
 fn the_explorer_works_in_a_browser() {
@@ -211,28 +233,54 @@ fn the_explorer_works_in_a_browser() {
         eprintln!("NotMeasured: there is no Chromium on the PATH to look at the explorer with");
         return;
     };
+    for spec in SPECS {
+        let explorer = Explorer::new(&[spec.name]);
+        let status = explorer.json("/.status");
+        for at in ["0", "0/0"] {
+            let page = browse(&chromium, &explorer, at, "--dump-dom");
+            let has = |text: &str| page.contains(&in_page(text));
+            let steps = explorer.json(&format!("/.states/{at}"));
+            for step in steps.as_array().unwrap() {
+                let action = step["action"].as_str().unwrap();
+                assert!(has(action), "{} {at}: no step {action}:\n{page}", spec.name);
+            }
+            for property in status["properties"].as_array().unwrap() {
+                let name = property[1].as_str().unwrap();
+                assert!(has(name), "{} {at}: no property {name}:\n{page}", spec.name);
+            }
+            // The state is among those of the page before it.
+            let (before, number) = at.rsplit_once('/').unwrap_or(("", at));
+            let states = explorer.json(&format!("/.states/{before}"));
+            let state = &states[number.parse::<usize>().unwrap()];
+            for line in state["state"].as_str().unwrap().lines() {
+                assert!(has(line), "{} {at}: no line {line}:\n{page}", spec.name);
+            }
+            let boxes = |text: &str| text.matches("<rect ").count();
+            let drawn = boxes(state["svg"].as_str().unwrap());
+            assert!(drawn > 1, "{} {at}: nothing is drawn", spec.name);
+            assert_eq!(boxes(&page), drawn, "{} {at}:\n{page}", spec.name);
+        }
+    }
+}
+
+/// What the browser shows, as a picture of the size that was asked for, left for people to see.
+#[test]
+fn the_explorer_is_photographed_in_a_browser() {
+    let Some(chromium) = chromium() else {
+        eprintln!("NotMeasured: there is no Chromium on the PATH to look at the explorer with");
+        return;
+    };
     let explorer = Explorer::new(&["writeback_truncate"]);
     explorer.get("/");
-    let directory = tempfile::tempdir().unwrap();
-    let picture = directory.path().join("explorer.png");
-    let url = format!("http://{}/#/steps/0", explorer.address);
-    let browse = |what: &str| {
-        let output = Command::new(&chromium)
-            .args(["--headless", "--no-sandbox", "--disable-gpu"])
-            .args(["--virtual-time-budget=5000", "--window-size=1400,900"])
-            .arg(format!("--user-data-dir={}", directory.path().display()))
-            .args([what, &url])
-            .output()
-            .unwrap();
-        assert!(output.status.success());
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
-    let page = browse("--dump-dom");
-    assert!(
-        page.contains("lock folio") && page.contains("<rect "),
-        "{page}"
-    );
-    browse(&format!("--screenshot={}", picture.display()));
+    let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explorer.png");
+    let _ = fs::remove_file(&picture);
+    let what = format!("--screenshot={}", picture.display());
+    browse(&chromium, &explorer, "0/0", &what);
     let bytes = fs::read(&picture).unwrap();
-    assert!(bytes.starts_with(b"\x89PNG") && bytes.len() > 10_000);
+    assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"));
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    assert_eq!((number(16), number(20)), (1400, 900));
+    // An empty page of that size takes about five thousand bytes.
+    assert!(bytes.len() > 30_000, "{} bytes", bytes.len());
+    println!("{}", picture.display());
 }

@@ -4,7 +4,7 @@ mod control;
 mod following;
 mod kept;
 
-pub use following::{CONFORMS, LEFT};
+pub use following::CONFORMS;
 
 use crate::catalogue::Catalogue;
 use crate::contract::Contract;

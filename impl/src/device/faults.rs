@@ -71,8 +71,8 @@ pub(super) enum Request {
 /// What a device fails, and what it has failed.
 #[derive(Debug)]
 pub(super) struct FaultPlan {
-    // Set while nobody else uses the device; the counts of a block are ordered by its requests,
-    // and those of flushes by the operation below.
+    /// The plan is set while nobody else uses the device. The counts of a block are ordered by its
+    /// requests, and those of flushes by operations of the object below.
     state: LeafMutex<State>,
     flushes: Object,
 }

@@ -113,9 +113,9 @@ impl std::fmt::Debug for Image {
 #[derive(Debug)]
 pub struct MemoryDevice {
     base: Arc<Image>,
-    /// Blocks written since; zero blocks too, where they hide blocks of the base.
-    // Requests for different blocks commute; those for one block are ordered by who makes them, and
-    // where the device is recorded, by the operation that encloses them.
+    /// Blocks written since; zero blocks too, where they hide blocks of the base. Requests for
+    /// different blocks commute; those for one block are ordered, where the device is recorded, by
+    /// the operation that encloses them. By itself the device is for tests of one task.
     written: LeafMutex<BTreeMap<Pblk, Arc<Block>>>,
 }
 

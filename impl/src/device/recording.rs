@@ -18,9 +18,10 @@ pub struct RecordingDevice {
     memory: MemoryDevice,
     trace: Trace,
     faults: FaultPlan,
-    /// Submitted writes that will be found to have failed. Each is known to its submitter only.
+    /// Submitted writes that will be found to have failed. Sections commute: each request is known
+    /// only to its submitter, and to whom that has handed it to.
     failed: LeafMutex<BTreeMap<u64, Pblk>>,
-    /// How many writes have been found to have failed: a sum.
+    /// How many writes have been found to have failed: a sum, looked at when all tasks have ended.
     failures: LeafMutex<u64>,
 }
 

@@ -21,7 +21,7 @@ use rt::sync::LeafMutex;
 pub struct AsyncWrite {
     /// Raised until the write has ended.
     pending: Flag,
-    // Set once, before the flag is cleared, and read after.
+    /// Set once, before the flag is cleared, and read by who has waited for that.
     outcome: LeafMutex<Option<Result<usize, FsError>>>,
 }
 

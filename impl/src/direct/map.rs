@@ -99,18 +99,23 @@ pub fn kind_of_new_blocks(inode: &Inode, lblk: Lblk) -> Kind {
 }
 
 /// Whether there is something about the file that must be committed before data written up to byte
-/// `end` can be found: its size or its blocks have changed, or the write ends beyond the end of the
-/// file, so that its own completion will change the size.
+/// `end` can be found: its size or its blocks have changed, or the write ends beyond the size on
+/// disk, so that its own completion will raise that.
 ///
 /// # Locking
-/// Requires: `i_rwsem`.
+/// Requires: `i_rwsem`. Takes: `i_data_sem`, shared, so that a size on disk that has been raised is
+/// seen with the transaction that it is raised in.
 ///
 /// # Source
-/// linux v7.0 fs/ext4/inode.c `ext4_set_iomap`, `ext4_inode_datasync_dirty`: `IOMAP_F_DIRTY`.
+/// linux v7.0 fs/ext4/inode.c `ext4_set_iomap`, `ext4_inode_datasync_dirty`: `IOMAP_F_DIRTY`. It
+/// compares with `i_size`. Where the file reaches further by blocks that are still delayed, a write
+/// over the rest of the last block on disk then goes through the device's cache, and the size that
+/// it needs waits for the next commit: a power cut takes the end of what was acknowledged.
 pub fn iomap_is_dirty<D: Device>(fs: &Filesystem<D>, inode: &Inode, end: u64) -> bool {
+    let _data = inode.read_data();
     let is_committed = |tid| fs.journal().committed().is_at_or_after(tid);
     let is_dirty = inode
         .sync_tid(Sync::Data)
         .is_some_and(|tid| !is_committed(tid));
-    is_dirty || end > inode.size.get()
+    is_dirty || end > inode.disksize.get()
 }

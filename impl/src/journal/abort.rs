@@ -22,9 +22,10 @@ pub(super) const EIO: i32 = -5;
 #[derive(Debug)]
 pub struct Abort {
     object: Object,
-    /// Set once.
-    // Where no device fails, who sets it has the barrier closed, which orders it; else every
-    // section is an operation.
+    /// Set once. Setting it is an operation, and so is asking for it where it may be set at any
+    /// moment: where the device may fail, or where data that can not be written aborts the journal.
+    /// Elsewhere nothing in the core sets it. Who does so from outside, by `Journal::abort`, closes
+    /// the barrier, which orders it against those who start handles.
     reason: LeafMutex<Option<String>>,
 }
 
@@ -48,11 +49,11 @@ impl Abort {
         );
     }
 
-    /// Why the journal was aborted, if it was. An operation where the device may fail.
-    pub(super) fn reason(&self, is_faultless: bool) -> Option<String> {
-        match is_faultless {
-            true => self.peek(),
-            false => rt::op(&self.object, Op::Load, || true, || self.peek()),
+    /// Why the journal was aborted, if it was. An operation if it `may_happen` at any moment.
+    pub(super) fn reason(&self, may_happen: bool) -> Option<String> {
+        match may_happen {
+            true => rt::op(&self.object, Op::Load, || true, || self.peek()),
+            false => self.peek(),
         }
     }
 

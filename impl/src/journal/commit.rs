@@ -45,7 +45,8 @@ use std::ops::Range;
 /// What the file system does in the course of a commit.
 ///
 /// # Locking
-/// Called by whoever commits, holding the commit mutex and none of the file system's locks. An
+/// Called by whoever commits, holding the commit mutex and none of the file system's locks; for an
+/// inode's data also its `JI_COMMIT_RUNNING`, so that the inode is in memory. An
 /// implementation must not wait for a handle to be started: that may wait for this very commit.
 pub trait CommitHooks: Send + Sync + 'static {
     /// Starts to write those of an inode's bytes in a range that are dirty and mapped. Where no
@@ -63,6 +64,11 @@ pub trait CommitHooks: Send + Sync + 'static {
     /// commits.
     fn wait_inode_data(&self, ino: Ino, bytes: Range<u64>) {
         let _ = (ino, bytes);
+    }
+
+    /// Whether data that can not be written aborts the journal.
+    fn aborts_on_data_error(&self) -> bool {
+        false
     }
 
     /// Transaction `tid` has committed, and these blocks, which it freed, may be used again.
@@ -281,8 +287,13 @@ fn write_steps<D: Device>(
 /// # Source
 /// linux v7.0 fs/jbd2/commit.c `journal_submit_commit_record`.
 pub fn is_aborted<D: Device>(commit: &Commit<'_, D>) -> bool {
-    let reason = commit.abort.reason(commit.log.device.is_faultless());
-    reason.is_some()
+    let may_happen = may_abort(&*commit.log.device, commit.hooks);
+    commit.abort.reason(may_happen).is_some()
+}
+
+/// Whether the journal may be aborted at any moment, by somebody who waits for nobody.
+pub(super) fn may_abort<D: Device>(device: &D, hooks: &dyn CommitHooks) -> bool {
+    !device.is_faultless() || hooks.aborts_on_data_error()
 }
 
 /// I31: no commit block is written once the journal is known to be aborted.
@@ -368,10 +379,11 @@ fn write_run<D: Device>(
 /// [`DeviceError`].
 ///
 /// # Locking
-/// Requires: the commit mutex. Takes: `j_list_lock`, and what [`CommitHooks::submit_inode_data`]
-/// takes: folio locks, and no handle.
+/// Requires: the commit mutex. Takes, one inode at a time: `JI_COMMIT_RUNNING`, and under it
+/// `j_list_lock` and what [`CommitHooks::submit_inode_data`] takes: folio locks, and no handle.
 pub fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
     for inode in &commit.inodes {
+        let _running = inode.start_commit();
         if let Some(bytes) = inode.to_submit() {
             commit.hooks.submit_inode_data(inode.ino(), bytes)?;
         }
@@ -388,6 +400,7 @@ pub fn submit_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), 
 /// As [`submit_ordered_data`], with [`CommitHooks::wait_inode_data`].
 pub fn wait_ordered_data<D: Device>(commit: &mut Commit<'_, D>) -> Result<(), DeviceError> {
     for inode in &commit.inodes {
+        let _running = inode.start_commit();
         if let Some(bytes) = inode.to_wait_for() {
             commit.hooks.wait_inode_data(inode.ino(), bytes);
         }

@@ -14,9 +14,9 @@
 //! `jbd2_journal_file_inode`, `jbd2_journal_begin_ordered_truncate`; fs/jbd2/commit.c
 //! `journal_submit_data_buffers`, `journal_finish_inode_data_buffers`. Departs from it in
 //! forgetting what the commit had to do when no transaction has the inode any more, where the
-//! kernel's flags stay, and in that nobody waits before an inode goes: who commits holds it too.
+//! kernel's flags stay.
 
-use crate::lock::{Key, SpinLock, class};
+use crate::lock::{Key, Mutex, MutexGuard, SpinLock, class};
 use crate::units::{Ino, Tid};
 use std::ops::Range;
 
@@ -36,6 +36,9 @@ pub struct JournalInode {
     ino: Ino,
     // The kernel's j_list_lock; here each inode has its own.
     state: SpinLock<State>,
+    /// Held by a commit while it writes the inode's data or waits for it, and by who releases the
+    /// inode. The kernel's is a bit with waiters.
+    commit_running: Mutex<()>,
 }
 
 /// What the journal knows about an inode.
@@ -60,6 +63,7 @@ impl JournalInode {
         JournalInode {
             ino,
             state: SpinLock::new(&class::J_LIST_LOCK, key, State::default()),
+            commit_running: Mutex::new(&class::COMMIT_RUNNING, key, ()),
         }
     }
 
@@ -108,6 +112,34 @@ impl JournalInode {
         });
     }
 
+    /// Marks the inode as one that a commit is working on, so that it does not go meanwhile. What
+    /// the commit has to do is to be asked after that.
+    ///
+    /// # Locking
+    /// Takes: `JI_COMMIT_RUNNING`.
+    pub(super) fn start_commit(&self) -> MutexGuard<'_, ()> {
+        self.commit_running.lock()
+    }
+
+    /// Takes the inode out of whatever transaction has it, before it leaves memory: waits until no
+    /// commit is working on it, and none will from then on.
+    ///
+    /// The data need not be ordered any more. What of it was being written has completed, for who
+    /// releases an inode has dropped its folios; and a commit that finds the inode released finds
+    /// it under the lock that this takes, so what it flushes holds that data.
+    ///
+    /// # Locking
+    /// Requires: that nobody can order data of the inode any more. Takes and drops:
+    /// `JI_COMMIT_RUNNING`, which a commit holds while it waits for folios, and under it
+    /// `j_list_lock`. A handle may be open: the commit is an older transaction's.
+    ///
+    /// # Source
+    /// linux v7.0 fs/jbd2/journal.c `jbd2_journal_release_jbd_inode`.
+    pub fn release(&self) {
+        let _idle = self.commit_running.lock();
+        self.state.write(|state| *state = State::default());
+    }
+
     /// What the commit has to write.
     pub(super) fn to_submit(&self) -> Option<Range<u64>> {
         self.state
@@ -150,6 +182,18 @@ mod tests {
         let state = jinode.peek();
         assert_eq!(state.transaction, Some(Tid(6)));
         assert_eq!(state.dirty, 0..2048);
+        jinode.refile();
+        assert_eq!(jinode.peek(), State::default());
+    }
+
+    #[test]
+    fn a_released_inode_is_with_no_transaction_and_stays_so() {
+        let jinode = JournalInode::new(INO);
+        jinode.file(Tid(5), Ordered::Write, 0..1024);
+        jinode.file(Tid(6), Ordered::Wait, 0..1024);
+        jinode.release();
+        assert_eq!(jinode.peek(), State::default());
+        assert_eq!((jinode.to_submit(), jinode.to_wait_for()), (None, None));
         jinode.refile();
         assert_eq!(jinode.peek(), State::default());
     }

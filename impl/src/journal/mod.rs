@@ -290,7 +290,8 @@ impl<D: Device> Journal<D> {
 
     /// Why the journal was aborted, if it was.
     pub fn aborted(&self) -> Option<String> {
-        self.shared.abort.reason(self.log.device.is_faultless())
+        let may_happen = commit::may_abort(&*self.log.device, &*self.hooks);
+        self.shared.abort.reason(may_happen)
     }
 
     /// Why the journal was aborted, if it was, for invariants: not an operation.

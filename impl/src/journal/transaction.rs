@@ -119,13 +119,16 @@ pub struct Shared {
     /// The running transaction and the room it has.
     ///
     /// Sections by handles of one transaction commute with one another: they add to sets and sums,
-    /// and read nothing but the transaction's number, which is fixed. Commit replaces the
+    /// and read nothing but the transaction's number, which is fixed. Sections that take the same
+    /// block out of one set and put it into another are ordered by what makes the block the
+    /// caller's: the lock of the file it belongs to, and the group lock. Commit replaces the
     /// transaction while the barrier is closed and drained, so the barrier orders that against the
     /// handles.
     ///
-    /// The one exception is a handle that is refused for want of room, because that depends on who
-    /// came first. With a log of usual size that takes hundreds of credits in one transaction, and
-    /// an execution in which it happens has the step "wait for log space".
+    /// The one exception is a handle that is refused for want of room, when it starts, is extended
+    /// or restarts, because that depends on who came first, and on whether a checkpoint has given
+    /// room back. With a log of usual size that takes hundreds of credits in one transaction. An
+    /// execution in which a start or a restart is refused has the step "wait for log space".
     running: LeafMutex<Running>,
     /// Where the use of the log is capped, refusals are what is being looked at: then every section
     /// is an operation of its own, and none commutes.

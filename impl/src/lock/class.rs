@@ -23,6 +23,8 @@ pub static PAGE_CACHE: Class = Class::unranked("page cache");
 pub static TRANSACTION: Class = Class::unranked("transaction");
 /// An inode's ordered data. The kernel has one lock for all inodes.
 pub static J_LIST_LOCK: Class = Class::unranked("j_list_lock");
+/// A commit's use of an inode's ordered data, waited for before the inode goes.
+pub static COMMIT_RUNNING: Class = Class::unranked("JI_COMMIT_RUNNING");
 /// Waiting for a commit to finish.
 pub static COMMIT: Class = Class::unranked("commit");
 /// The extent tree, the delayed extents and `i_disksize`, per inode.
@@ -33,8 +35,12 @@ pub static I_ES_LOCK: Class = Class::unranked("i_es_lock");
 pub static I_SIZE: Class = Class::unranked("i_size");
 /// The size that the next inode write puts on disk, per inode.
 pub static I_DISKSIZE: Class = Class::unranked("i_disksize");
-/// Who has a file open, per inode.
+/// Who has a file open, and its names, per inode.
 pub static I_COUNT: Class = Class::unranked("i_count");
+/// The transactions that changed an inode last, per inode.
+pub static SYNC_TID: Class = Class::unranked("i_sync_tid");
+/// The inodes in memory.
+pub static INODE_HASH: Class = Class::unranked("inode_hash_lock");
 /// The orphan list.
 pub static ORPHAN_LOCK: Class = Class::unranked("s_orphan_lock");
 /// The block allocator of the group.

@@ -11,7 +11,8 @@ use rt::{Class, Key, Object, Op};
 #[derive(Debug)]
 pub struct SpinLock<T> {
     object: Object,
-    // Leaf sections, ordered by the operation that encloses each of them.
+    /// Each section is inside an operation of the lock's object, which orders it; those that are
+    /// not are for invariants, or say at their caller what orders them.
     value: LeafMutex<T>,
 }
 
@@ -44,12 +45,18 @@ impl<T> SpinLock<T> {
         )
     }
 
-    /// Writes where other means order it: not an operation.
-    pub(crate) fn peek_mut<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
-        self.value.with(section)
+    /// Runs a section that adds to the value in a way that does not show in which order such
+    /// sections ran: a maximum, a sum. They commute with each other, and not with those that read.
+    pub fn merge(&self, section: impl FnOnce(&mut T)) {
+        rt::op(
+            &self.object,
+            Op::Merge,
+            || true,
+            || self.value.with(section),
+        );
     }
 
-    /// Reads for an invariant: not an operation.
+    /// Reads for an invariant, or where another lock orders it: not an operation.
     pub fn peek<R>(&self, section: impl FnOnce(&T) -> R) -> R {
         self.value.with(|value| section(value))
     }

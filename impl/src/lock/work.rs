@@ -22,9 +22,11 @@ pub struct WorkList<T> {
     head_object: Object,
     /// Items handed over and not yet taken. `None` says that there are no more from there on.
     items: Mutex<BTreeMap<u64, Option<T>>>,
-    /// The numbers handed over, for asking whether a wait would end. Changed with `items`.
+    /// The numbers handed over, for asking whether a wait would end. Changed with `items`, inside
+    /// the operation that hands one over; and by who takes one, which nobody asks for again.
     handed_over: LeafMutex<BTreeSet<u64>>,
-    /// The object of each number. Who makes it first does not show: its name is its number.
+    /// The object of each number. Sections commute: who makes it first does not show, as its name
+    /// is its number, and it goes once it has been used for the last time.
     objects: LeafMutex<BTreeMap<u64, Arc<Object>>>,
     waiting: WaitQueue,
 }
@@ -86,8 +88,14 @@ impl<T> WorkList<T> {
     /// # Locking
     /// Requires: that nobody else takes items out.
     pub fn try_pop(&self) -> Option<T> {
+        // Relaxed: only the caller changes it.
         let number = self.head.load(Ordering::Relaxed);
-        let is_there = self.items.lock().get(&number).is_some_and(Option::is_some);
+        let is_there = rt::op(
+            &self.object(number),
+            Op::Load,
+            || true,
+            || self.items.lock().get(&number).is_some_and(Option::is_some),
+        );
         if is_there { self.pop() } else { None }
     }
 

@@ -7,6 +7,7 @@ mod io_errors;
 mod mapped;
 mod ordered;
 mod restart;
+mod retry;
 mod short_copy;
 mod sync_direct;
 

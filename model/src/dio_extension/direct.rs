@@ -1,82 +1,102 @@
 //! Direct writes: check, orphan record, map, I/O, sizes, invalidate, return.
 
-use super::DioExtension;
-use super::state::{At, Held, State, version_of};
+use super::state::{At, Held, RestAt, State, version_of};
+use super::{DioExtension, fallback};
 use crate::file::{Content, Data, Extent, Folio, Lblk};
 use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
 
 /// The steps that direct write `number` and its I/O can take next.
 pub(super) fn next(model: &DioExtension, state: &State, number: usize, actions: &mut Vec<Action>) {
-    let direct = &state.direct[number];
     let block = state.block_of(number);
-    let end = block.end();
     let number_u8 = u8::try_from(number).expect("there are few writes");
     let actor = Actor::DirectWriter(number_u8);
-    let mut offer = |step| actions.push(Action::on(actor, step, block));
-    match direct.at {
-        // What the call takes first is a guess, made without the lock.
-        At::Begin if end > state.inode.i_size => {
-            if !state.lock_is_taken(Some(number), false) {
-                offer(Step::LockExclusive);
-            }
+    match state.direct[number].at {
+        At::InFlight => next_in_flight(model, state, number, actor, actions),
+        At::Rest(at) => actions.extend(fallback::next(state, number, actor, at)),
+        _ => {
+            let before = next_before_io(model, state, number);
+            let step = before.or_else(|| next_after_io(model, state, number));
+            actions.extend(step.map(|step| Action::on(actor, step, block)));
         }
-        At::Begin if !state.lock_is_taken(Some(number), true) => offer(Step::LockShared),
-        At::Locked => offer(Step::CheckDirectWrite),
+    }
+}
+
+/// The steps up to the I/O.
+fn next_before_io(model: &DioExtension, state: &State, number: usize) -> Option<Step> {
+    let direct = &state.direct[number];
+    let is_free = |exclusively| !state.lock_is_taken(Some(number), exclusively);
+    Some(match direct.at {
+        // What the call takes first is a guess, made without the lock. A reader of the lock keeps
+        // nobody out but those who want it alone.
+        At::Begin if state.block_of(number).end() > state.inode.i_size => {
+            is_free(false).then_some(Step::LockExclusive)?
+        }
+        At::Begin => is_free(true).then_some(Step::LockShared)?,
+        At::Locked => Step::CheckDirectWrite,
         At::Relock if direct.held != Held::No && model.holds(Rule::UnlockBeforeRelock) => {
-            offer(Step::UnlockInode);
+            Step::UnlockInode
         }
-        At::Relock if !state.lock_is_taken(Some(number), false) => offer(Step::LockExclusive),
+        At::Relock => is_free(false).then_some(Step::LockExclusive)?,
         At::Checked if direct.extends && model.holds(Rule::OrphanBeforeAllocation) => {
-            offer(Step::OrphanAdd);
+            Step::OrphanAdd
         }
-        At::Checked | At::Counted => offer(Step::MapDirect),
-        At::Mapped => offer(Step::SubmitIo),
-        At::InFlight => {
-            // Only what nobody waits for under the lock lets go of it before it has completed.
-            let is_waited_for = direct.extends && model.holds(Rule::WaitForExtendingDio);
-            if direct.held != Held::No && !is_waited_for {
-                offer(Step::UnlockInode);
-            } else {
-                actions.push(Action::on(Actor::Device, Step::CompleteIo, block));
-                if model.config.errors && state.direct.iter().all(|other| !other.failed) {
-                    actions.push(Action::on(Actor::Device, Step::FailIo, block));
-                }
-            }
+        At::Checked | At::Counted => Step::MapDirect,
+        At::Mapped => Step::SubmitIo,
+        _ => return None,
+    })
+}
+
+/// What goes on while the data is with the device.
+fn next_in_flight(
+    model: &DioExtension,
+    state: &State,
+    number: usize,
+    actor: Actor,
+    actions: &mut Vec<Action>,
+) {
+    let direct = &state.direct[number];
+    let block = state.block_of(number);
+    // Only what nobody waits for under the lock lets go of it before it has completed.
+    let is_waited_for = direct.extends && model.holds(Rule::WaitForExtendingDio);
+    if direct.held != Held::No && !is_waited_for {
+        actions.push(Action::on(actor, Step::UnlockInode, block));
+        return;
+    }
+    actions.push(Action::on(Actor::Device, Step::CompleteIo, block));
+    if model.config.errors && state.direct.iter().all(|other| !other.failed) {
+        actions.push(Action::on(Actor::Device, Step::FailIo, block));
+    }
+}
+
+/// The steps after the I/O.
+fn next_after_io(model: &DioExtension, state: &State, number: usize) -> Option<Step> {
+    let direct = &state.direct[number];
+    let as_code = model.config.as_code;
+    Some(match direct.at {
+        At::Written if !model.holds(Rule::SyncAfterSizeUpdate) && !direct.promised => {
+            Step::Acknowledge
         }
-        At::Written => {
-            if model.holds(Rule::SyncAfterSizeUpdate) || direct.promised {
-                offer(match model.config.as_code {
-                    true => end_step_of_code(state, number),
-                    false => end_step(model, state, number),
-                });
-            } else {
-                offer(Step::Acknowledge);
-            }
-        }
+        At::Written if as_code => end_step_of_code(state, number),
+        At::Written => end_step(model, state, number),
         At::Failed if direct.extends && model.holds(Rule::CleanUpFailedExtension) => {
-            offer(Step::TruncateFailedWrite);
+            Step::TruncateFailedWrite
         }
-        At::Failed | At::Ended => offer(Step::InvalidateCacheAgain),
-        At::Unprotected => offer(Step::RaiseSizes),
-        At::Converted => offer(Step::EndDirectIo),
-        At::Extending => offer(Step::ExtendInode),
-        At::Invalidated if model.config.as_code && direct.short => {
-            offer(Step::TruncateFailedWrite);
-        }
-        At::Invalidated if model.config.as_code && direct.extends && state.inode.orphan => {
-            offer(Step::OrphanDel);
-        }
-        At::Invalidated => offer(Step::UnlockInode),
+        At::Failed | At::Ended => Step::InvalidateCacheAgain,
+        At::Unprotected => Step::RaiseSizes,
+        At::Converted => Step::EndDirectIo,
+        At::Extending => Step::ExtendInode,
+        At::Invalidated if as_code && direct.short => Step::TruncateFailedWrite,
+        At::Invalidated if as_code && direct.extends && state.inode.orphan => Step::OrphanDel,
+        At::Invalidated | At::Trimmed => Step::UnlockInode,
         At::Unlocked => {
             // What a synchronous write promises, a commit has made durable.
             let is_committed = state.disk.committed == state.inode.metadata();
-            if direct.failed || direct.promised || is_committed {
-                offer(Step::Acknowledge);
-            }
+            let returns = direct.failed || direct.promised || is_committed;
+            returns.then_some(Step::Acknowledge)?
         }
-        At::Begin | At::Relock | At::Done => {}
-    }
+        _ => return None,
+    })
 }
 
 /// What completes a write: inside the file the conversion, past its end the sizes too.
@@ -103,8 +123,11 @@ fn end_step_of_code(state: &State, number: usize) -> Step {
 }
 
 /// Takes one of the steps that [`next`] gives.
-pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step: Step) {
-    let block = state.block_of(number);
+pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, action: Action) {
+    if matches!(state.direct[number].at, At::Rest(_)) {
+        return fallback::apply(model, state, number, action);
+    }
+    let step = action.step;
     match step {
         Step::LockShared => set(state, number, At::Locked, Held::Shared),
         Step::LockExclusive => {
@@ -124,65 +147,81 @@ pub(super) fn apply(model: &DioExtension, state: &mut State, number: usize, step
         }
         Step::MapDirect => map(model, state, number),
         Step::SubmitIo => state.direct[number].at = At::InFlight,
-        Step::CompleteIo => {
-            let pblk = state.direct[number].pblk.expect("it was mapped");
-            let version = version_of(number);
-            state.disk.medium[pblk.index()] = Content::Data(Data { block, version });
-            state.direct[number].at = At::Written;
-        }
-        Step::FailIo => {
-            state.direct[number].at = At::Failed;
-            state.direct[number].failed = true;
-        }
-        Step::Convert => {
-            convert(state, block);
-            state.direct[number].at = At::Converted;
-        }
-        Step::EndDirectIo if model.config.as_code => {
-            let inode = &state.inode;
-            let extends = block.end() > inode.i_disksize || block.end() > inode.i_size;
-            state.direct[number].at = if extends { At::Extending } else { At::Ended };
-        }
-        Step::OrphanDel if model.config.as_code => change_orphan(state, number, false),
-        Step::EndDirectIo
+        Step::CompleteIo | Step::FailIo => end_io(state, number, step),
+        Step::Convert
+        | Step::EndDirectIo
         | Step::ExtendInode
         | Step::OrphanDel
         | Step::RaiseSizes
         | Step::TruncateFailedWrite => complete(model, state, number, step),
+        Step::InvalidateCacheAgain | Step::UnlockInode | Step::Acknowledge => {
+            leave(model, state, number, step);
+        }
+        step => unreachable!("a direct write takes no step {step}"),
+    }
+}
+
+/// The device has written the data, or could not.
+fn end_io(state: &mut State, number: usize, step: Step) {
+    if step == Step::FailIo {
+        state.direct[number].at = At::Failed;
+        state.direct[number].failed = true;
+        return;
+    }
+    let block = state.block_of(number);
+    let pblk = state.direct[number].pblk.expect("it was mapped");
+    let version = version_of(number);
+    state.disk.medium[pblk.index()] = Content::Data(Data { block, version });
+    state.direct[number].at = At::Written;
+}
+
+/// The last steps: the page cache, the lock, the return.
+fn leave(model: &DioExtension, state: &mut State, number: usize, step: Step) {
+    let block = state.block_of(number);
+    let direct = &mut state.direct[number];
+    match step {
         Step::InvalidateCacheAgain => {
             if model.holds(Rule::InvalidateAfterIo) {
                 state.folios[block.index()] = Folio::Absent;
             }
-            let direct = &mut state.direct[number];
-            direct.at = if direct.held == Held::No {
-                At::Unlocked
-            } else {
-                At::Invalidated
+            direct.at = match direct.held {
+                Held::No => At::Unlocked,
+                _ => At::Invalidated,
             };
         }
         Step::UnlockInode => {
-            let direct = &mut state.direct[number];
             direct.held = Held::No;
-            if direct.at == At::Invalidated {
-                direct.at = At::Unlocked;
-            }
+            direct.at = match direct.at {
+                At::Invalidated => At::Unlocked,
+                At::Trimmed => At::Rest(RestAt::Begin),
+                at => at,
+            };
         }
-        Step::Acknowledge => {
-            let direct = &mut state.direct[number];
+        _ => {
             direct.promised = !direct.failed;
             if direct.at != At::Written {
                 direct.at = At::Done;
             }
         }
-        step => unreachable!("a direct write takes no step {step}"),
     }
 }
 
 /// What is done to the inode when the I/O has ended, well or not.
 fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) {
     let block = state.block_of(number);
+    let as_code = model.config.as_code;
     let mut at = At::Ended;
     match step {
+        Step::Convert => {
+            convert(state, block);
+            at = At::Converted;
+        }
+        Step::EndDirectIo if as_code => {
+            let inode = &state.inode;
+            if block.end() > inode.i_disksize || block.end() > inode.i_size {
+                at = At::Extending;
+            }
+        }
         Step::EndDirectIo => convert(state, block),
         Step::ExtendInode => {
             convert(state, block);
@@ -190,6 +229,10 @@ fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) 
             if !state.direct[number].short {
                 change_orphan(state, number, false);
             }
+        }
+        Step::OrphanDel if as_code => {
+            change_orphan(state, number, false);
+            at = At::Invalidated;
         }
         Step::OrphanDel => {
             convert(state, block);
@@ -201,8 +244,8 @@ fn complete(model: &DioExtension, state: &mut State, number: usize, step: Step) 
             let size = state.inode.i_size;
             state.inode.remove_extents(size, true);
             change_orphan(state, number, false);
-            if std::mem::take(&mut state.direct[number].short) {
-                at = At::Invalidated;
+            if state.direct[number].short {
+                at = At::Trimmed;
             }
         }
     }
@@ -265,7 +308,7 @@ fn map(model: &DioExtension, state: &mut State, number: usize) {
     }
 }
 
-/// The block after the one that is written, which the caller wanted written too.
+/// The block after the one that is written, which the caller wants written too.
 fn map_one_more(state: &mut State, block: Lblk) {
     let pblk = state.free_block();
     state.inode.extents[usize::from(block.end())] = Extent::Written(pblk);

@@ -8,8 +8,11 @@
 //!
 //! - [`direct`]: direct writes of one block each, synchronous in the sense of `O_SYNC`: they return
 //!   when what they wrote is durable;
-//! - [`others`]: writeback of a block that a buffered write left dirty at the end of the file, a
-//!   truncate to nothing, a reader, commits, a power cut and recovery.
+//! - [`fallback`]: of a second block that such a write has, which can not be written directly and
+//!   goes through the page cache;
+//! - [`writeback`] of a block that a buffered write left dirty at the end of the file, and of that
+//!   second block;
+//! - [`others`]: a truncate to nothing, a reader, commits, a power cut and recovery.
 //!
 //! [`state`] says what they share. The protocol is that of fs/ext4/file.c, as it was found in the
 //! discussion of "ext4: move inode extension checks out from ext4_iomap_alloc" and its
@@ -27,25 +30,32 @@
 //! - **A write that has released the lock completes by itself.** The worker that does so has no
 //!   name here: the steps after the I/O are the direct write's in either case.
 //!
-//! What is left out *without* that guarantee: unaligned writes, falling back to buffered writes,
-//! page faults, punched holes.
+//! What is left out *without* that guarantee: unaligned writes, page faults, punched holes; and of
+//! falling back to a buffered write, everything but the one write of the configuration
+//! [`Config::of_scenario`], whose second block can not be pinned: a file mapped by pointers, whose
+//! holes no direct write may fill, and a range that the page cache does not let go of.
 
 use crate::check::Specification;
-use crate::file::{Content, Extent, Folio, Lblk, Metadata};
-use crate::invariants::{self, Condition, Invariant, properties};
+use crate::file::Lblk;
+use crate::invariants::{Invariant, properties};
 use crate::readable::drawing;
 use crate::rule::{Rule, Rules};
 use crate::step::{Action, Actor};
-use state::{At, Power, TruncateAt, WritebackAt, version_of};
+use properties::{CONDITIONS, SITUATIONS, SITUATIONS_OF_REST};
+use state::Power;
 use stateright::{Model, Property};
 
 pub mod state;
 
 pub mod direct;
+pub mod fallback;
 pub mod others;
+pub mod writeback;
 
+mod properties;
 mod rules;
 
+pub use properties::{CUT_OFF, OVERTAKEN, PROMISED, RELOCKED, SHARED, STALE, TAKEN, invariants};
 pub use state::State;
 
 /// The rules of this model.
@@ -65,6 +75,7 @@ pub const RULES: &[Rule] = &[
     Rule::TruncateWaitsForDio,
     Rule::InvalidateAfterIo,
     Rule::SyncAfterSizeUpdate,
+    Rule::FlushFallback,
 ];
 
 /// What the file is at the beginning.
@@ -80,7 +91,8 @@ pub enum Initial {
     Inside,
     /// An unwritten block, a delayed one, and the direct write is for the one past the end.
     Beyond,
-    /// As `Beyond`, and the write maps a second block for which its caller has no data.
+    /// As `Beyond`, and the write has a second block, which goes through the page cache: so much of
+    /// the caller's buffer can not be pinned.
     BeyondShort,
 }
 
@@ -141,9 +153,13 @@ impl Config {
 
     /// A configuration that needs `rule`, with that rule switched off.
     pub fn without(rule: Rule) -> Self {
+        let base = match rule {
+            Rule::FlushFallback => Self::of_scenario(),
+            _ => Self::default(),
+        };
         Self {
             rules: Rules::without([rule]),
-            ..Self::default()
+            ..base
         }
     }
 
@@ -202,7 +218,7 @@ impl DioExtension {
             for number in 0..state.direct.len() {
                 direct::next(self, state, number, actions);
             }
-            actions.extend(others::next_of_writeback(self, state));
+            writeback::next(self, state, actions);
             actions.extend(others::next_of_truncate(self, state));
         }
         actions.extend(others::next_of_mount(state));
@@ -237,13 +253,14 @@ impl Model for DioExtension {
         let direct = state.number_of(block);
         match action.actor {
             Actor::DirectWriter(number) => {
-                direct::apply(self, &mut next, usize::from(number), action.step);
+                direct::apply(self, &mut next, usize::from(number), action);
             }
             Actor::Device if let Some(number) = direct => {
-                direct::apply(self, &mut next, number, action.step);
+                direct::apply(self, &mut next, number, action);
             }
             Actor::Writeback | Actor::Worker | Actor::Device => {
-                others::apply_writeback(&mut next, action.step);
+                let number = usize::from(state.rest() == Some(block));
+                writeback::apply(&mut next, number, action);
             }
             Actor::Truncate => others::apply_truncate(&mut next),
             Actor::Reader => others::apply_reader(&mut next, block),
@@ -257,7 +274,11 @@ impl Model for DioExtension {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties(CONDITIONS, SITUATIONS, self.config.only)
+        let mut all = properties(CONDITIONS, SITUATIONS, self.config.only);
+        if self.config.as_code {
+            all.extend(properties(&[], SITUATIONS_OF_REST, self.config.only));
+        }
+        all
     }
 
     fn as_svg(&self, path: stateright::Path<State, Action>) -> Option<String> {
@@ -272,144 +293,3 @@ impl Specification for DioExtension {
         model
     }
 }
-
-/// The invariants of this model, in the order of their ids.
-pub fn invariants() -> impl Iterator<Item = Invariant> {
-    CONDITIONS.iter().map(|(invariant, _)| *invariant)
-}
-
-const CONDITIONS: &[(Invariant, Condition<DioExtension>)] = &[
-    (Invariant::I10, |_, s| !is_quiescent(s) || sizes_agree(s)),
-    (Invariant::I11, |_, s| {
-        ends_with_data(&s.disk.committed, &s.disk.medium)
-    }),
-    (Invariant::I14, |_, s| {
-        s.power != Power::Recovered || invariants::i14_no_written_past_size(&s.inode)
-    }),
-    (Invariant::I15, |_, s| {
-        let extents = || s.inode.extents.iter().filter_map(|extent| extent.pblk());
-        let in_flight = s.direct.iter().filter(|direct| direct.at == At::InFlight);
-        let mut targets = in_flight.filter_map(|direct| direct.pblk);
-        targets.all(|target| extents().any(|pblk| pblk == target))
-    }),
-    (Invariant::I17, |_, s| !is_quiescent(s) || !s.inode.orphan),
-    (Invariant::I19, |_, s| {
-        invariants::i19_repair_has_its_orphan(&s.disk.committed)
-    }),
-    (Invariant::I20, |_, s| {
-        s.power != Power::Recovered || promises_are_kept(s)
-    }),
-    (Invariant::I22, |_, s| {
-        s.power != Power::Recovered || invariants::i22_no_garbage_readable(&s.inode, &s.disk)
-    }),
-    (Invariant::I35, |_, s| !s.changed_unlocked),
-    (Invariant::I37, |_, s| clean_is_on_disk(s)),
-    (Invariant::Progress, |model, s| {
-        let mut actions = Vec::new();
-        model.work(s, &mut actions);
-        !actions.is_empty() || is_finished(model, s)
-    }),
-];
-
-/// Whether no call is in flight, and no I/O.
-fn is_quiescent(state: &State) -> bool {
-    let idle = |at: At| matches!(at, At::Begin | At::Unlocked | At::Done);
-    state.power == Power::On
-        && state.direct.iter().all(|direct| idle(direct.at))
-        && matches!(state.truncate, TruncateAt::Begin | TruncateAt::Done)
-        && matches!(state.writeback, WritebackAt::Begin | WritebackAt::Done)
-}
-
-/// I10: without dirty data the two sizes agree.
-fn sizes_agree(state: &State) -> bool {
-    let is_dirty = state.folios.iter().any(|folio| folio.is_dirty());
-    is_dirty || state.inode.i_size == state.inode.i_disksize
-}
-
-/// I11: the size on disk is the end of data that is durable.
-///
-/// Blocks before the last one may be holes or have data in flight: the writes that fill them are
-/// other calls.
-fn ends_with_data(committed: &Metadata, medium: &[Content]) -> bool {
-    let Some(last) = committed.size.checked_sub(1) else {
-        return true;
-    };
-    let Extent::Written(pblk) = committed.extents[usize::from(last)] else {
-        return false;
-    };
-    matches!(medium[pblk.index()], Content::Data(data) if data.block == Lblk(last))
-}
-
-/// I20: what a write promised is there after recovery.
-fn promises_are_kept(state: &State) -> bool {
-    let mut promised = state.direct.iter().enumerate().filter(|(_, d)| d.promised);
-    promised.all(|(number, _)| {
-        let block = state.block_of(number);
-        state.inode.i_size >= block.end()
-            && others::on_disk(state, block) == Some(version_of(number))
-    })
-}
-
-/// I37: a clean folio is what the disk has, unless a direct write is at work on the block.
-fn clean_is_on_disk(state: &State) -> bool {
-    let is_busy = |block: Lblk| {
-        let direct = state.number_of(block).map(|number| &state.direct[number]);
-        direct.is_some_and(|d| matches!(d.at, At::InFlight | At::Written | At::Failed))
-            || direct.is_some_and(|d| matches!(d.at, At::Converted | At::Extending))
-            || direct.is_some_and(|d| matches!(d.at, At::Ended | At::Unprotected))
-    };
-    let blocks = (0..state.inode.i_size).map(Lblk);
-    blocks
-        .filter(|block| !is_busy(*block))
-        .all(|block| match state.folios[block.index()] {
-            Folio::Present {
-                version,
-                dirty: false,
-                writeback: false,
-            } => others::on_disk(state, block) == Some(version),
-            _ => true,
-        })
-}
-
-/// Whether nothing is left to do.
-fn is_finished(model: &DioExtension, state: &State) -> bool {
-    // A write that has only its return left waits for a commit, and the number of these is bounded.
-    let done = |at: At| matches!(at, At::Unlocked | At::Done);
-    match state.power {
-        Power::On => {
-            state.direct.iter().all(|direct| done(direct.at))
-                && state.writeback == WritebackAt::Done
-                && (state.truncate == TruncateAt::Done || !model.config.truncate)
-        }
-        Power::Off | Power::Replayed => false,
-        Power::Recovered => true,
-    }
-}
-
-/// Writeback raised the size on disk under a direct write that extends it.
-pub const OVERTAKEN: &str = "writeback raised i_disksize under an extending direct write";
-/// A write inside the file shared the lock.
-pub const SHARED: &str = "a direct write was in flight without i_rwsem";
-/// Recovery had to cut off what an extending write had allocated.
-pub const CUT_OFF: &str = "a crash left an extending direct write on the orphan list";
-/// A promise was there to be kept.
-pub const PROMISED: &str = "a crash came after a promise";
-/// A write had to take the lock again.
-pub const RELOCKED: &str = "a direct write took the lock again";
-
-const SITUATIONS: &[(&str, Condition<DioExtension>)] = &[
-    (OVERTAKEN, |_, s| {
-        let mut direct = s.direct.iter();
-        s.inode.i_disksize > s.tail.0
-            && direct.any(|d| d.extends && matches!(d.at, At::InFlight | At::Written))
-    }),
-    (SHARED, |_, s| {
-        let mut direct = s.direct.iter();
-        direct.any(|d| d.at == At::InFlight && d.held == state::Held::No)
-    }),
-    (CUT_OFF, |_, s| s.power == Power::Replayed),
-    (PROMISED, |_, s| {
-        s.power == Power::Recovered && s.direct.iter().any(|d| d.promised)
-    }),
-    (RELOCKED, |_, s| s.direct.iter().any(|d| d.at == At::Relock)),
-];

@@ -1,90 +1,10 @@
-//! Writeback of the buffered block, truncate, the reader, commit, crash and recovery.
+//! Truncate, the reader, commit, crash and recovery.
 
 use super::DioExtension;
 use super::state::{At, Power, State, TruncateAt, WritebackAt};
-use crate::file::{Content, Data, Extent, Folio, Inode, Lblk};
+use crate::file::{Content, Extent, Folio, Inode, Lblk};
 use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
-
-/// The step of writeback and its completion, as in the iomap design.
-pub(super) fn next_of_writeback(model: &DioExtension, state: &State) -> Option<Action> {
-    let (actor, step) = match state.writeback {
-        WritebackAt::Begin if state.folios[state.tail.index()].is_dirty() => {
-            (Actor::Writeback, Step::LockFolio)
-        }
-        WritebackAt::Begin => (Actor::Writeback, Step::SkipFolio),
-        WritebackAt::Locked => (Actor::Writeback, Step::LookUpAndAllocate),
-        WritebackAt::Allocated => (Actor::Writeback, Step::SubmitIo),
-        WritebackAt::InFlight => (Actor::Device, Step::CompleteIo),
-        WritebackAt::Completed if model.config.as_code => (Actor::Worker, Step::Convert),
-        WritebackAt::Completed => (Actor::Worker, Step::ConvertAndRaiseSize),
-        WritebackAt::Converted => (Actor::Worker, Step::RaiseDisksize),
-        WritebackAt::Done => return None,
-    };
-    Some(Action::on(actor, step, state.tail))
-}
-
-/// Takes the step that [`next_of_writeback`] gives.
-pub(super) fn apply_writeback(state: &mut State, step: Step) {
-    let block = state.tail;
-    let index = block.index();
-    state.writeback = match state.writeback {
-        WritebackAt::Begin if state.folios[index].is_dirty() => {
-            state.folios[index] = clean(true);
-            WritebackAt::Locked
-        }
-        WritebackAt::Locked => {
-            let pblk = state.free_block();
-            let inode = &mut state.inode;
-            inode.extents[index] = Extent::Unwritten(pblk);
-            inode.reserved -= 1;
-            inode.quota_reserved -= 1;
-            inode.quota_used += 1;
-            inode.seq += 1;
-            WritebackAt::Allocated
-        }
-        WritebackAt::Allocated => WritebackAt::InFlight,
-        WritebackAt::InFlight => {
-            let pblk = state.inode.extents[index].pblk();
-            let pblk = pblk.expect("a truncate waits for writeback");
-            state.disk.medium[pblk.index()] = Content::Data(Data {
-                block,
-                version: super::state::FIRST_VERSION,
-            });
-            WritebackAt::Completed
-        }
-        WritebackAt::Completed => {
-            let inode = &mut state.inode;
-            if let Extent::Unwritten(pblk) = inode.extents[index] {
-                inode.extents[index] = Extent::Written(pblk);
-            }
-            inode.seq += 1;
-            if step == Step::Convert {
-                WritebackAt::Converted
-            } else {
-                raise_disksize(state)
-            }
-        }
-        WritebackAt::Converted => raise_disksize(state),
-        WritebackAt::Begin | WritebackAt::Done => WritebackAt::Done,
-    };
-}
-
-/// Raises the size on disk to the end of the block, and ends its writeback.
-fn raise_disksize(state: &mut State) -> WritebackAt {
-    let inode = &mut state.inode;
-    inode.i_disksize = inode.i_disksize.max(state.tail.end().min(inode.i_size));
-    state.folios[state.tail.index()] = clean(false);
-    WritebackAt::Done
-}
-
-fn clean(writeback: bool) -> Folio {
-    Folio::Present {
-        version: super::state::FIRST_VERSION,
-        dirty: false,
-        writeback,
-    }
-}
 
 /// The step of the truncate, which cuts the file to nothing.
 pub(super) fn next_of_truncate(model: &DioExtension, state: &State) -> Option<Action> {
@@ -180,7 +100,7 @@ pub(super) fn next_of_journal_and_power(
     actions.push(Action::new(Actor::Power, Step::Crash));
     let has_changes = state.inode.metadata() != state.disk.committed;
     // Between conversion and size the worker's handle is open.
-    let handle_is_open = state.writeback == WritebackAt::Converted;
+    let handle_is_open = super::writeback::handle_is_open(state);
     if has_changes && !handle_is_open && state.commits < model.config.commits {
         actions.push(Action::new(Actor::Journal, Step::Commit));
     }
@@ -222,7 +142,10 @@ fn crash(state: &mut State) {
     state.power = Power::Off;
     state.inode = Inode::mounted(&state.disk.committed);
     state.folios.fill(Folio::Absent);
-    state.writeback = WritebackAt::Done;
+    for flush in &mut state.writeback {
+        flush.at = WritebackAt::Done;
+        flush.by = Actor::Writeback;
+    }
     state.reads = 0;
     state.commits = 0;
     for direct in &mut state.direct {
@@ -231,6 +154,7 @@ fn crash(state: &mut State) {
         direct.extends = false;
         direct.failed = false;
         direct.pblk = None;
+        direct.short = false;
     }
     // A truncate that has begun may or may not have taken effect, so nothing is promised then.
     if state.truncate != TruncateAt::Begin {

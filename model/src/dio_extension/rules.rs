@@ -99,6 +99,15 @@ rules! {
     ///
     /// fs/iomap/direct-io.c `iomap_dio_complete`: `kiocb_invalidate_post_direct_write`.
     InvalidateAfterIo,
+    /// What a direct write leaves to the page cache is written back, and leaves the cache, before
+    /// the call returns. Without the rule a direct write has returned and its data is nowhere but
+    /// in memory, also if the file was opened with `O_DSYNC`.
+    ///
+    /// # Source
+    ///
+    /// fs/ext4/file.c `ext4_dio_write_iter`: `filemap_write_and_wait_range`, then
+    /// `invalidate_mapping_pages`.
+    FlushFallback,
     /// A synchronous write forces the journal after the sizes are raised, and returns after that.
     ///
     /// # Source

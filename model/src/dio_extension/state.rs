@@ -3,6 +3,7 @@
 use super::{Config, Initial};
 use crate::file::{Content, Data, Disk, Extent, Folio, Inode, Lblk, Metadata, Pblk};
 use crate::readable::{Picture, Readable, fmt_variables, spaced};
+use crate::step::Actor;
 use std::fmt;
 
 /// How `i_rwsem` is held.
@@ -47,10 +48,45 @@ pub enum At {
     Ended,
     /// The page cache is too.
     Invalidated,
+    /// What was mapped and not written is freed, and the rest is left to the page cache.
+    Trimmed,
+    /// The rest goes through the page cache.
+    Rest(RestAt),
     /// The lock is released.
     Unlocked,
     /// It has returned.
     Done,
+}
+
+/// Where a direct write is whose rest goes through the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RestAt {
+    /// Before it: the lock was released.
+    Begin,
+    /// It has the lock again.
+    Locked,
+    /// Its block is delayed.
+    Reserved {
+        /// What says how long the map holds.
+        cookie: u8,
+    },
+    /// The folio is locked.
+    FolioLocked {
+        /// As before.
+        cookie: u8,
+    },
+    /// The map was found to be current.
+    Current,
+    /// The data is in the folio.
+    Copied,
+    /// The map was found to be stale.
+    Stale,
+    /// The folio is unlocked, and the reservation is to be given back.
+    Unused,
+    /// The write is made, under the lock still.
+    Written,
+    /// The lock is released, and the block is to be written back and to leave the cache.
+    Flush,
 }
 
 /// A direct write of one block.
@@ -68,11 +104,11 @@ pub struct Direct {
     pub failed: bool,
     /// Whether it has promised that its data is durable.
     pub promised: bool,
-    /// Whether it maps one block more than the caller's buffer has data for.
+    /// Whether it maps one block more than can be written directly.
     pub short: bool,
 }
 
-/// Where writeback is with the last block.
+/// Where writeback is with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WritebackAt {
     /// Before it.
@@ -89,6 +125,31 @@ pub enum WritebackAt {
     Converted,
     /// Writeback has finished.
     Done,
+}
+
+/// Writeback of one block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Flush {
+    /// The block.
+    pub block: Lblk,
+    /// Which write its content is from.
+    pub version: u8,
+    /// Where it is.
+    pub at: WritebackAt,
+    /// Who has taken its folio.
+    pub by: Actor,
+}
+
+impl Flush {
+    fn new(block: Lblk, version: u8, at: WritebackAt) -> Self {
+        let by = Actor::Writeback;
+        Self {
+            block,
+            version,
+            at,
+            by,
+        }
+    }
 }
 
 /// Where the truncate is.
@@ -136,8 +197,8 @@ pub struct State {
     pub first: Lblk,
     /// The block that a buffered write may have made dirty.
     pub tail: Lblk,
-    /// Writeback of that block.
-    pub writeback: WritebackAt,
+    /// Writeback of that block, and after it of the rest of a short direct write.
+    pub writeback: Vec<Flush>,
     /// The truncate.
     pub truncate: TruncateAt,
     /// How often the reader may still read.
@@ -187,13 +248,18 @@ impl State {
             metadata.extents[0] = Extent::Unwritten(Pblk(0));
         }
         let mut inode = Inode::mounted(&metadata);
-        let mut writeback = WritebackAt::Done;
+        let mut writeback_at = WritebackAt::Done;
         if !matches!(initial, Initial::Empty | Initial::OneBlock) {
             inode.extents[tail.index()] = Extent::Delayed;
             (inode.reserved, inode.quota_reserved) = (1, 1);
             inode.i_size = tail.end();
             folios[tail.index()] = Folio::dirty(FIRST_VERSION);
-            writeback = WritebackAt::Begin;
+            writeback_at = WritebackAt::Begin;
+        }
+        let mut writeback = vec![Flush::new(tail, FIRST_VERSION, writeback_at)];
+        if initial == Initial::BeyondShort {
+            let rest = Lblk(first.end());
+            writeback.push(Flush::new(rest, version_of(0), WritebackAt::Begin));
         }
         let direct = Direct {
             at: At::Begin,
@@ -221,6 +287,11 @@ impl State {
             power: Power::On,
             changed_unlocked: false,
         }
+    }
+
+    /// The block that a short direct write leaves to the page cache.
+    pub fn rest(&self) -> Option<Lblk> {
+        self.writeback.get(1).map(|flush| flush.block)
     }
 
     /// The block that direct write `number` writes.
@@ -261,6 +332,8 @@ impl State {
                     | At::Relock
                     | At::Checked
                     | At::Invalidated
+                    | At::Trimmed
+                    | At::Rest(_)
                     | At::Unlocked
                     | At::Done
             )
@@ -303,7 +376,14 @@ impl Readable for State {
             ),
             ("folios", spaced(&self.folios)),
             ("direct", spaced(direct)),
-            ("writeback", format!("{:?}", self.writeback)),
+            (
+                "writeback",
+                spaced(
+                    self.writeback
+                        .iter()
+                        .map(|flush| format!("{:?};", flush.at)),
+                ),
+            ),
             ("truncate", format!("{:?}", self.truncate)),
             (
                 "committed",

@@ -33,6 +33,9 @@ pub struct Certified {
     pub tool_version: String,
     /// The profile.
     pub profile: String,
+    /// What the names of the jobs that were run begin with, if not all were run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
     /// The shard, if not all jobs were run.
     pub shard: Option<String>,
     /// Whether the gate passed.
@@ -97,6 +100,7 @@ pub fn of(args: &GateArgs, rows: &[Row<'_>], faults: &[Fault], wall_s: f64) -> C
     let certified = Certified {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         profile: args.profile.name().into(),
+        only: args.only.clone(),
         shard: args.shard.map(|shard| shard.to_string()),
         passed: faults.is_empty(),
         faults: reasons.collect(),
@@ -138,6 +142,7 @@ mod tests {
     fn args() -> GateArgs {
         GateArgs {
             profile: Profile::Quick,
+            only: Vec::new(),
             shard: None,
             resume: None,
             certificate: None,

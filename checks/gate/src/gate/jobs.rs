@@ -226,11 +226,33 @@ impl Plan {
         })
     }
 
+    /// The jobs whose names begin with one of these, or all if none is given.
+    ///
+    /// # Errors
+    /// If no job's name begins with one of them.
+    pub fn only(&self, prefixes: &[String]) -> Result<Vec<&Job>, Failure> {
+        let begins = |job: &Job, prefix: &String| job.name.starts_with(prefix.as_str());
+        for prefix in prefixes {
+            if !self.jobs.iter().any(|job| begins(job, prefix)) {
+                return Err(Failure::Other(format!(
+                    "no job's name begins with '{prefix}'; they begin with the name of a scenario \
+                     (`cutpoint list`), or with model/, replay/ or differential/"
+                )));
+            }
+        }
+        let is_wanted = |job: &&Job| prefixes.iter().any(|prefix| begins(job, prefix));
+        let jobs = self.jobs.iter();
+        Ok(jobs
+            .filter(|job| prefixes.is_empty() || is_wanted(job))
+            .collect())
+    }
+
     /// The jobs of a shard: its part of every search that can be split, and its share of the other
     /// jobs.
-    pub fn part(&self, shard: Option<Shard>) -> Vec<Job> {
+    pub fn part(jobs: &[&Job], shard: Option<Shard>) -> Vec<Job> {
+        let jobs = jobs.iter().copied();
         let Some(shard) = shard.filter(|shard| !shard.is_whole()) else {
-            return self.jobs.clone();
+            return jobs.cloned().collect();
         };
         let mut whole_jobs = 0;
         let mut part = |job: &Job| match job.split(shard) {
@@ -240,7 +262,7 @@ impl Plan {
                 shard.owns(whole_jobs - 1).then(|| job.clone())
             }
         };
-        self.jobs.iter().filter_map(&mut part).collect()
+        jobs.filter_map(&mut part).collect()
     }
 }
 
@@ -393,7 +415,8 @@ mod tests {
     #[test]
     fn shards_share_the_jobs_out() {
         let plan = plan(Path::new("/nonexistent"));
-        let shard = |text: &str| plan.part(Some(text.parse().unwrap()));
+        let all = plan.only(&[]).unwrap();
+        let shard = |text: &str| Plan::part(&all, Some(text.parse().unwrap()));
         let parts = [shard("1/3"), shard("2/3"), shard("3/3")];
         let names = |is_part: bool| {
             let jobs = parts.iter().flatten();
@@ -416,6 +439,21 @@ mod tests {
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1);
         assert_eq!(shard("999/999").len(), split.len());
         assert_eq!(shard("1/1").len(), plan.jobs.len());
+    }
+
+    #[test]
+    fn jobs_are_chosen_by_the_beginning_of_their_names() {
+        let plan = plan(Path::new("/nonexistent"));
+        let only = |prefixes: &[&str]| {
+            let prefixes: Vec<_> = prefixes.iter().map(ToString::to_string).collect();
+            plan.only(&prefixes)
+        };
+        assert_eq!(only(&[]).unwrap().len(), plan.jobs.len());
+        let models = only(&["model/"]).unwrap().len();
+        assert!(models > 0 && models < plan.jobs.len());
+        let some = only(&["model/", "differential/loom"]).unwrap();
+        assert_eq!(some.len(), models + 1);
+        assert!(only(&["model/", "nothing"]).is_err());
     }
 
     #[test]

@@ -30,9 +30,12 @@ pub fn merge(certificates: &[Certificate], args: &MergeArgs) -> Result<Exit, Fai
     let root = workspace::root()?;
     let corpus = root.join("traces/corpus");
     let plan = Plan::new(profile, Catalogue::get(), &corpus)?;
-    let rows = rows(&plan, &parts).map_err(refused)?;
+    let only = parts[0].certified.only.clone();
+    let chosen = plan.only(&only)?;
+    let rows = rows(&chosen, &parts).map_err(refused)?;
     let gate = GateArgs {
         profile,
+        only,
         shard: None,
         resume: None,
         certificate: args.output.clone(),
@@ -41,6 +44,7 @@ pub fn merge(certificates: &[Certificate], args: &MergeArgs) -> Result<Exit, Fai
     let report = Reported {
         args: &gate,
         plan: &plan,
+        chosen: chosen.len(),
         rows: &rows,
         started,
     };
@@ -69,9 +73,10 @@ fn in_order(certificates: &[Certificate]) -> Result<Vec<&Certificate>, String> {
         let Certified {
             tool_version,
             profile,
+            only,
             ..
         } = certified;
-        (tool_version.clone(), profile.clone())
+        (tool_version.clone(), profile.clone(), only.clone())
     };
     for (shard, certificate) in &parts {
         if shard.of() != of || run(&certificate.certified) != run(&first.certified) {
@@ -87,13 +92,13 @@ fn in_order(certificates: &[Certificate]) -> Result<Vec<&Certificate>, String> {
     Ok(parts.into_values().collect())
 }
 
-/// The results of the plan's jobs, in its order.
-fn rows<'a>(plan: &'a Plan, parts: &[&Certificate]) -> Result<Vec<Row<'a>>, String> {
+/// The results of the jobs, in their order.
+fn rows<'a>(jobs: &[&'a Job], parts: &[&Certificate]) -> Result<Vec<Row<'a>>, String> {
     for (part, entry) in parts.iter().flat_map(|part| {
         let entries = part.certified.jobs.iter();
         entries.map(move |entry| (part, entry))
     }) {
-        if !plan.jobs.iter().any(|job| job.name == entry.name) {
+        if !jobs.iter().any(|job| job.name == entry.name) {
             let shard = part.certified.shard.as_deref().unwrap_or_default();
             return Err(format!(
                 "part {shard} has a job '{}' that there is not here: it is of other code",
@@ -101,7 +106,7 @@ fn rows<'a>(plan: &'a Plan, parts: &[&Certificate]) -> Result<Vec<Row<'a>>, Stri
             ));
         }
     }
-    let rows = plan.jobs.iter().map(|job| {
+    let rows = jobs.iter().map(|job| {
         let finished = whole(job, parts).map_err(|error| format!("{}: {error}", job.name))?;
         Ok(Row {
             job,
@@ -171,6 +176,7 @@ mod tests {
         let certified = Certified {
             tool_version: "1".into(),
             profile: "quick".into(),
+            only: Vec::new(),
             shard: shard.map(Into::into),
             passed: true,
             faults: Vec::new(),
@@ -215,7 +221,8 @@ mod tests {
         let parts: Vec<&Certificate> = parts.iter().collect();
         let corpus = std::path::Path::new("/nonexistent");
         let plan = Plan::new(Profile::Quick, Catalogue::get(), corpus).unwrap();
-        let error = rows(&plan, &parts).err().unwrap();
+        let jobs: Vec<&Job> = plan.jobs.iter().collect();
+        let error = rows(&jobs, &parts).err().unwrap();
         assert!(error.contains("0 results"), "{error}");
     }
 }

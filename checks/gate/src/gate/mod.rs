@@ -67,11 +67,13 @@ pub fn run(args: &GateArgs) -> Result<Exit, Failure> {
     let catalogue = Catalogue::get();
     let plan = Plan::new(args.profile, catalogue, &root.join("traces/corpus"))?;
     Ratchet::read(&root.join("checks/gate/ratchet.toml"))?;
-    let jobs = plan.part(args.shard);
+    let chosen = plan.only(&args.only)?;
+    let jobs = Plan::part(&chosen, args.shard);
     let rows = rows(args, &jobs)?;
     let report = Reported {
         args,
         plan: &plan,
+        chosen: chosen.len(),
         rows: &rows,
         started,
     };
@@ -82,6 +84,8 @@ pub fn run(args: &GateArgs) -> Result<Exit, Failure> {
 struct Reported<'a> {
     args: &'a GateArgs,
     plan: &'a Plan,
+    /// How many jobs were to be run, by all shards together.
+    chosen: usize,
     rows: &'a [Row<'a>],
     started: Instant,
 }
@@ -92,6 +96,7 @@ impl Reported<'_> {
         let Reported {
             args,
             plan,
+            chosen,
             rows,
             started,
         } = *self;
@@ -114,8 +119,12 @@ impl Reported<'_> {
 
         let mut text = table::of(rows);
         let mut gaps = table::not_measured(rows, plan);
+        if chosen < plan.jobs.len() {
+            let others = numbers::many((plan.jobs.len() - chosen) as u64, "job", "jobs");
+            gaps.push(format!("{others} left out by --only"));
+        }
         if let Some(shard) = args.shard {
-            let others = numbers::many((plan.jobs.len() - rows.len()) as u64, "job", "jobs");
+            let others = numbers::many((chosen - rows.len()) as u64, "job", "jobs");
             gaps.push(format!(
                 "{others} of the other shards; this is shard {shard}"
             ));
@@ -143,7 +152,8 @@ impl Reported<'_> {
 /// Runs the jobs and judges their results.
 fn rows<'a>(args: &GateArgs, jobs: &'a [Job]) -> Result<Vec<Row<'a>>, Failure> {
     let (profile, shard) = (args.profile, args.shard.unwrap_or_default());
-    let identity = format!("gate, {}, part {shard}", profile.name());
+    let only = args.only.join(" ");
+    let identity = format!("gate, {}, only '{only}', part {shard}", profile.name());
     let runner = Runner::new(&identity, profile.patience(), args.resume.as_deref())?;
     let progress = Progress::new(jobs.len());
     let finished = runner.run(jobs, &progress);

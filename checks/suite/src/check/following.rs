@@ -12,8 +12,6 @@ use std::cell::RefCell;
 
 /// What is counted when an execution is a path of the model to its end.
 pub const CONFORMS: &str = "execution was a path of the model";
-/// What is counted when an execution was one until it did what the model leaves out.
-pub const LEFT: &str = "execution went where the model does not follow";
 
 /// The model's part in a check.
 pub(crate) struct Following {
@@ -51,11 +49,11 @@ impl Following {
         Some(Following { state })
     }
 
-    /// Follows a log to its end. Says whether the model has been left.
+    /// Follows a log to its end.
     ///
     /// # Errors
     /// Where the model can not follow.
-    fn follow(&self, log: &Log) -> Result<bool, Deviation> {
+    fn follow(&self, log: &Log) -> Result<(), Deviation> {
         let State {
             conforms,
             labels,
@@ -63,8 +61,7 @@ impl Following {
         } = &mut *self.state.borrow_mut();
         *labels = conforms.labels(log);
         *current = Some((std::ptr::from_ref(log), log.events.len()));
-        let node = conforms.walk(labels, &|_| true)?;
-        Ok(conforms.has_left(node))
+        conforms.walk(labels, &|_| true).map(|_| ())
     }
 
     /// Forgets the log that was followed last.
@@ -96,16 +93,16 @@ impl Following {
 }
 
 impl Session {
-    /// Follows an execution in the model. Says whether it left it, and keeps the trace if so.
+    /// Follows an execution in the model. Says whether it is no path of it, and then keeps the
+    /// trace.
     pub(super) fn deviates(&mut self, request: &Request, execution: &Execution<'_>) -> bool {
         let Some(following) = &self.recovery.following else {
             return false;
         };
         let is_whole = execution.outcome == Outcome::Finished;
         match following.follow(execution.log) {
-            Ok(has_left) => {
-                let what = if has_left { LEFT } else { CONFORMS };
-                *self.reached.entry(what).or_default() += u64::from(is_whole);
+            Ok(()) => {
+                *self.reached.entry(CONFORMS).or_default() += u64::from(is_whole);
                 return false;
             }
             Err(deviation) => {

@@ -45,9 +45,6 @@ pub trait Conforms {
     /// if the model has no crash.
     fn recovered(&mut self, node: u32) -> Option<&[Recovered]>;
 
-    /// Whether the execution has gone where the model does not follow.
-    fn has_left(&self, node: u32) -> bool;
-
     /// The steps of the model on every way that agrees with all of these events. Empty if none
     /// does.
     fn edges(&mut self, labels: &Labels) -> BTreeSet<Edge>;
@@ -308,11 +305,6 @@ impl<P: Projection> Conforms for Automaton<P> {
             Some(all)
         });
         recovered.as_deref()
-    }
-
-    fn has_left(&self, node: u32) -> bool {
-        let mut states = self.nodes[node as usize].states.iter();
-        states.all(|state| self.projection.has_left(state))
     }
 
     fn edges(&mut self, labels: &Labels) -> BTreeSet<Edge> {

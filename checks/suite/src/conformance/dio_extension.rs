@@ -11,23 +11,26 @@
 //! - *Dropping what the cache holds* after the I/O is announced only if there is something.
 //! - *A commit counts from the moment at which its transaction is closed*, as in
 //!   [`writeback_truncate`](super::writeback_truncate).
-//!
-//! A direct write that falls back to the page cache leaves the model, which says so on its first
-//! page. What comes after is not compared (`State::has_left`).
+//! - *The mapping is read under `i_es_lock` alone*, so the end of writeback's I/O, which converts,
+//!   counts from that lock's section on.
+//! - *What goes through the page cache has no names of its own:* the cookie of its map is compared
+//!   in the section of `i_es_lock` under the folio lock, and the copy counts from the moment at
+//!   which it has raised `i_size`.
 
 use super::recovered::{self, BLOCKS_MAX, Kind, Recovered};
-use super::seen::{Seen, SeenWhat, is_set, range, small, word};
+use super::seen::{Seen, SeenWhat};
 use super::{Projection, Way, Ways};
 use crate::content::BLOCK_SIZE;
-use cutpoint_event::{Args, Op, Value};
-use cutpoint_model::dio_extension::state::{At, Power, WritebackAt};
+use cutpoint_model::dio_extension::state::{At, Flush, Power, RestAt, WritebackAt};
 use cutpoint_model::dio_extension::{Config, DioExtension, State as Model};
-use cutpoint_model::file::{Extent, Metadata};
+use cutpoint_model::file::{Extent, Lblk, Metadata};
 use cutpoint_model::step::{Action, Actor, Step};
+use label::{DIRECT, WHERE, of_op, of_step};
 use stateright::Model as _;
 
-/// The scenario's choice of where the direct write goes.
-const WHERE: &str = "direct write inside, beyond in part, beyond";
+mod label;
+
+pub use label::Label;
 
 /// Executions of the scenario.
 #[derive(Clone)]
@@ -45,57 +48,8 @@ pub struct State {
     before: Option<Metadata>,
     /// The size in bytes that the worker is about to put on disk.
     to_raise: Option<u64>,
-    /// The execution goes on outside the model.
-    has_left: bool,
-}
-
-/// What an event shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Label {
-    /// Where the direct write goes.
-    Goes(u64),
-    /// The direct write has taken `i_rwsem`, or let go of it.
-    Lock(Step),
-    /// It has read `i_disksize`.
-    DisksizeRead,
-    /// Its checks are made: whether it extends the file.
-    Checked(bool),
-    /// It has put the file on the orphan list.
-    OrphanAdd,
-    /// It has mapped blocks of this kind.
-    Mapped(Kind),
-    /// A block of it is with the device.
-    DirectSubmitted,
-    /// Its data is on the device.
-    DirectCompleted,
-    /// Its blocks are converted.
-    DirectConverted,
-    /// It has raised the sizes, to this number of bytes at least.
-    SizesRaised(u64),
-    /// It has taken the file off the orphan list.
-    OrphanDel,
-    /// It has freed blocks past the end.
-    Freed(u8),
-    /// It goes on through the page cache.
-    FallsBack,
-    /// Writeback has locked the delayed block's folio.
-    TailLocked,
-    /// It has allocated so many blocks in place of so many delayed ones.
-    TailClaimed(u8, u8),
-    /// The block is with the device.
-    TailSubmitted,
-    /// It is on the device.
-    TailCompleted,
-    /// It is converted.
-    TailConverted,
-    /// The worker is about to raise the size on disk to this number of bytes.
-    ToRaise(u64),
-    /// It has stored it.
-    DisksizeStored,
-    /// A transaction is closed.
-    CommitLocked,
-    /// It is durable.
-    CommitFinished,
+    /// The block of the code that the worker is converting.
+    converting: Option<u8>,
 }
 
 impl State {
@@ -110,8 +64,28 @@ impl State {
             bounds,
             before: None,
             to_raise: None,
-            has_left: false,
+            converting: None,
         }
+    }
+
+    /// The block of the model that begins with a block of the code.
+    fn block(&self, of_code: u8) -> Option<Lblk> {
+        let found = self.bounds.iter().position(|bound| *bound == of_code)?;
+        u8::try_from(found).ok().map(Lblk)
+    }
+
+    /// Writeback of a block of the code.
+    fn flush(&self, of_code: u8) -> Option<&Flush> {
+        let block = self.block(of_code)?;
+        let mut writeback = self.model.writeback.iter();
+        writeback.find(|flush| flush.block == block)
+    }
+
+    /// The blocks of which writeback has come to a place.
+    fn flushed_to(&self, at: WritebackAt) -> Vec<Lblk> {
+        let writeback = self.model.writeback.iter();
+        let there = writeback.filter(|flush| flush.at == at);
+        there.map(|flush| flush.block).collect()
     }
 
     /// A size of the model in bytes.
@@ -138,58 +112,6 @@ impl Default for Races {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What a step of the direct write shows.
-fn of_direct_step(name: &str, args: &Args) -> Option<Label> {
-    Some(match name {
-        "check direct write" => Label::Checked(is_set(args, "extends")),
-        "orphan add" => Label::OrphanAdd,
-        "orphan del" => Label::OrphanDel,
-        "map" => Label::Mapped(match word(args)? {
-            "written" => Kind::Written,
-            "unwritten" => Kind::Unwritten,
-            _ => Kind::Hole,
-        }),
-        "submit" => Label::DirectSubmitted,
-        "direct I/O completes" => Label::DirectCompleted,
-        "convert to written" => Label::DirectConverted,
-        "raise i_disksize and i_size" => Label::SizesRaised(args.number("to")? as u64),
-        "remove extents" => Label::Freed(small(args, "blocks freed")),
-        "fall back to buffered write" => Label::FallsBack,
-        _ => return None,
-    })
-}
-
-/// What a step of writeback, of its completion or of the journal shows.
-fn of_other_step(name: &str, args: &Args) -> Option<Label> {
-    Some(match name {
-        "lock folio" => Label::TailLocked,
-        "claim" => Label::TailClaimed(small(args, "reserved blocks"), small(args, "of")),
-        "submit" => range(args).map(|_| Label::TailSubmitted)?,
-        "I/O completes" => Label::TailCompleted,
-        "convert to written" => Label::TailConverted,
-        "raise i_disksize" => Label::ToRaise(args.number("to")? as u64),
-        "commit" => match args.get("state")? {
-            Value::Word("locked") => Label::CommitLocked,
-            Value::Word("finished") => Label::CommitFinished,
-            _ => return None,
-        },
-        _ => return None,
-    })
-}
-
-fn of_op(who: &str, op: Op, class: &str) -> Option<Label> {
-    Some(match (who, class, op) {
-        ("direct write", "i_rwsem", Op::AcquireShared) => Label::Lock(Step::LockShared),
-        ("direct write", "i_rwsem", Op::AcquireExclusive) => Label::Lock(Step::LockExclusive),
-        ("direct write", "i_rwsem", Op::ReleaseShared | Op::ReleaseExclusive) => {
-            Label::Lock(Step::UnlockInode)
-        }
-        ("direct write", "i_disksize", Op::Load) => Label::DisksizeRead,
-        ("worker" | "main", "i_disksize", Op::Store) => Label::DisksizeStored,
-        _ => return None,
-    })
 }
 
 impl Projection for Races {
@@ -220,53 +142,48 @@ impl Projection for Races {
 
     fn label(&self, seen: &Seen<'_>) -> Option<Label> {
         match seen.what {
-            SeenWhat::Step(name, args) if seen.who == "direct write" => of_direct_step(name, args),
-            SeenWhat::Step(name, args) => of_other_step(name, args),
-            SeenWhat::Op(op, class, _) => of_op(seen.who, op, class),
+            SeenWhat::Step(name, args) => of_step(seen.who, name, args),
+            SeenWhat::Op(op, class, place) => of_op(seen.who, op, class, place),
             SeenWhat::Chosen(WHERE, value) => Some(Label::Goes(value)),
             SeenWhat::Chosen(..) => None,
         }
     }
 
     fn is_silent(&self, state: &State, action: &Action) -> bool {
-        let model = &state.model;
-        let changes_nothing = || {
-            let end = model.tail.end().min(model.inode.i_size);
-            end <= model.inode.i_disksize
-        };
+        let inode = &state.model.inode;
+        let is_rest = action.block == state.model.rest();
+        let changes_nothing = |block: Lblk| block.end().min(inode.i_size) <= inode.i_disksize;
         match action.step {
-            Step::InvalidateCacheAgain => true,
-            Step::RaiseDisksize => changes_nothing(),
+            Step::InvalidateCacheAgain => !is_rest,
+            Step::RaiseDisksize => action.block.is_some_and(changes_nothing),
             _ => false,
         }
     }
 
     fn follow<'a>(&self, way: Way<'a, Self>, label: Label, ways: &mut Ways<'a, Self>) {
-        if way.state.has_left {
-            return ways.add(Some(way));
-        }
         match label {
-            Label::TailLocked
-            | Label::TailClaimed(..)
-            | Label::TailSubmitted
-            | Label::TailCompleted
-            | Label::TailConverted
+            Label::WritebackLocked(..)
+            | Label::Claimed(..)
+            | Label::Submitted(..)
+            | Label::Completed(..)
+            | Label::Converting(..)
+            | Label::StatusChanged
             | Label::ToRaise(..)
             | Label::DisksizeStored => follow_writeback(way, label, ways),
+            Label::FallsBack
+            | Label::Reserved(..)
+            | Label::Folio(..)
+            | Label::StatusRead
+            | Label::SizeStored
+            | Label::Punched(..)
+            | Label::Dropped(..) => follow_rest(way, label, ways),
             Label::CommitLocked => follow_commit(way, ways),
             Label::CommitFinished => ways.add(Some(way.with(|s| s.before = None))),
             _ => follow_direct(way, label, ways),
         }
     }
 
-    fn has_left(&self, state: &State) -> bool {
-        state.has_left
-    }
-
     fn recovered(&self, state: &State) -> Option<Vec<Recovered>> {
-        if state.has_left {
-            return None;
-        }
         let mut found = vec![recover(&self.model, state)?];
         if let Some(before) = &state.before {
             let mut older = state.clone();
@@ -280,7 +197,7 @@ impl Projection for Races {
 /// The direct write, up to its I/O.
 fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
     let block = way.state.model.block_of(0);
-    let direct = |step| way.take_on(Actor::DirectWriter(0), step, block.0);
+    let direct = |step| way.take_on(DIRECT.1, step, block.0);
     let at = way.state.model.direct[0].at;
     match label {
         Label::Goes(value) => {
@@ -291,7 +208,10 @@ fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Race
             };
             ways.add(way.only_if(|_| goes == value));
         }
-        Label::Lock(step) => ways.add(direct(step)),
+        // Of the write itself, or of its rest.
+        Label::Lock(step) => {
+            ways.add(way.take_any(|action| (action.actor, action.step) == (DIRECT.1, step)));
+        }
         // It checks, or looks again after its I/O, or the read was another's.
         Label::DisksizeRead => {
             ways.add(direct(Step::CheckDirectWrite));
@@ -323,7 +243,7 @@ fn follow_direct<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Race
 /// The direct write's I/O, and the work after it.
 fn follow_io<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
     let block = way.state.model.block_of(0);
-    let direct = |step| way.take_on(Actor::DirectWriter(0), step, block.0);
+    let direct = |step| way.take_on(DIRECT.1, step, block.0);
     let at = way.state.model.direct[0].at;
     match label {
         Label::DirectSubmitted => {
@@ -355,50 +275,99 @@ fn follow_io<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) 
                 |s| u8::try_from(before - s.model.inode.quota_used).unwrap_or(u8::MAX),
             );
         }
-        Label::FallsBack => {
-            let is_over = |s: &State| matches!(s.model.direct[0].at, At::Unlocked);
-            ways.add(
-                way.only_if(is_over)
-                    .map(|way| way.with(|s| s.has_left = true)),
-            );
-        }
-        _ => unreachable!("{label:?} is not the direct write's"),
+        _ => unreachable!("{label:?} comes after no direct I/O"),
     }
 }
 
-/// Writeback of the delayed block, and its completion.
-fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
-    let tail = way.state.model.tail;
-    let reserved = way.state.model.inode.reserved;
-    let at_tail = |actor, step| way.take_on(actor, step, tail.0);
+/// The direct write's rest, which goes through the page cache.
+fn follow_rest<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
+    let rest = way.state.model.rest();
+    let step = |step| {
+        let rest = rest?;
+        way.take_on(DIRECT.1, step, rest.0)
+    };
+    let is_rest = |of_code| rest.is_some() && way.state.block(of_code) == rest;
+    let At::Rest(at) = way.state.model.direct[0].at else {
+        // The same events come while the write is made directly; they show nothing then.
+        let shows = matches!(
+            label,
+            Label::FallsBack | Label::Reserved(..) | Label::Punched(..)
+        );
+        return ways.add((!shows).then_some(way));
+    };
     match label {
-        Label::TailLocked => ways.add(at_tail(Actor::Writeback, Step::LockFolio)),
-        Label::TailClaimed(claimed, of) => {
-            let allocated = at_tail(Actor::Writeback, Step::LookUpAndAllocate);
-            ways.compare(
-                allocated,
-                "blocks claimed and allocated",
-                (claimed, of),
-                |s| {
+        Label::FallsBack => ways.add((at == RestAt::Begin).then_some(way)),
+        Label::Reserved(block) if is_rest(block) => ways.add(step(Step::InsertDelayed)),
+        // For writeback, and to drop the folio, the lock counts from what is done under it.
+        Label::Folio(lock, block) if is_rest(block) => match at {
+            RestAt::Flush => ways.add(Some(way)),
+            _ => ways.add(step(lock)),
+        },
+        // Once for the look-up, once after the reservation, and then under the folio lock.
+        Label::StatusRead => match at {
+            RestAt::FolioLocked { .. } => {
+                ways.add(step(Step::ReuseMap));
+                ways.add(step(Step::DropMap));
+            }
+            _ => ways.add(Some(way)),
+        },
+        Label::SizeStored => ways.add(step(Step::CopyIn)),
+        Label::Punched(released) => {
+            let before = way.state.model.inode.reserved;
+            let punched = step(Step::PunchDelayed);
+            ways.compare(punched, "reservations released", released, |s| {
+                u8::try_from(before - s.model.inode.reserved).unwrap_or(u8::MAX)
+            });
+        }
+        Label::Dropped(block) if is_rest(block) => ways.add(step(Step::InvalidateCacheAgain)),
+        _ => {}
+    }
+}
+
+/// Writeback of a block, and its completion.
+fn follow_writeback<'a>(way: Way<'a, Races>, label: Label, ways: &mut Ways<'a, Races>) {
+    let at_block = |actor, step, of_code| {
+        let flush = way.state.flush(of_code)?;
+        way.take_on(actor, step, flush.block.0)
+    };
+    match label {
+        Label::WritebackLocked(by, block) => ways.add(at_block(by, Step::LockFolio, block)),
+        Label::Claimed(by, claimed, of) => {
+            let reserved = way.state.model.inode.reserved;
+            for block in way.state.flushed_to(WritebackAt::Locked) {
+                let allocated = way.take_on(by, Step::LookUpAndAllocate, block.0);
+                let expected = (claimed, of);
+                ways.compare(allocated, "blocks claimed and allocated", expected, |s| {
                     let claimed = u8::try_from(reserved - s.model.inode.reserved);
                     (claimed.unwrap_or(u8::MAX), 1)
-                },
-            );
+                });
+            }
         }
-        Label::TailSubmitted => ways.add(at_tail(Actor::Writeback, Step::SubmitIo)),
-        Label::TailCompleted => ways.add(at_tail(Actor::Device, Step::CompleteIo)),
-        Label::TailConverted => ways.add(at_tail(Actor::Worker, Step::Convert)),
+        Label::Submitted(by, block) => ways.add(at_block(by, Step::SubmitIo, block)),
+        Label::Completed(block) => {
+            ways.add(at_block(Actor::Device, Step::CompleteIo, block));
+        }
+        Label::Converting(block) => ways.add(Some(way.with(|s| s.converting = Some(block)))),
+        Label::StatusChanged => match way.state.converting {
+            Some(block) => {
+                let converted = at_block(Actor::Worker, Step::Convert, block);
+                ways.add(converted.map(|way| way.with(|s| s.converting = None)));
+            }
+            None => ways.add(Some(way)),
+        },
         Label::ToRaise(to) => {
-            let converted = way.only_if(|s| s.model.writeback == WritebackAt::Converted);
-            ways.add(converted.map(|way| way.with(|s| s.to_raise = Some(to))));
+            let is_open = !way.state.flushed_to(WritebackAt::Converted).is_empty();
+            ways.add(is_open.then(|| way.with(|s| s.to_raise = Some(to))));
         }
         Label::DisksizeStored => {
             let to = way.state.to_raise;
-            let raised = at_tail(Actor::Worker, Step::RaiseDisksize);
-            let raised = raised.map(|way| way.with(|s| s.to_raise = None));
-            ways.compare(raised, "i_disksize", to, |s| {
-                Some(s.bytes(s.model.inode.i_disksize))
-            });
+            for block in way.state.flushed_to(WritebackAt::Converted) {
+                let raised = way.take_on(Actor::Worker, Step::RaiseDisksize, block.0);
+                let raised = raised.map(|way| way.with(|s| s.to_raise = None));
+                ways.compare(raised, "i_disksize", to, |s| {
+                    Some(s.bytes(s.model.inode.i_disksize))
+                });
+            }
         }
         _ => unreachable!("{label:?} is not writeback's"),
     }

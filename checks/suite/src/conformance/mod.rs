@@ -87,11 +87,6 @@ pub trait Projection {
     where
         Self: Sized;
 
-    /// Whether the execution has gone where the model does not follow.
-    fn has_left(&self, _state: &Self::State) -> bool {
-        false
-    }
-
     /// What recovery may find if the power fails in this state; `None` if the model has no crash.
     fn recovered(&self, state: &Self::State) -> Option<Vec<Recovered>>;
 }

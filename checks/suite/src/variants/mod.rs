@@ -37,6 +37,7 @@ pub mod freed_block_reused_at_once;
 pub mod frozen_copy_missing;
 pub mod fsync_trusts_commit;
 pub mod hole_filled_as_written;
+pub mod inode_not_released;
 pub mod leftover_block_kept;
 pub mod map_without_cookie;
 pub mod new_block_read_from_disk;
@@ -140,6 +141,7 @@ variants! {
     frozen_copy_missing,
     fsync_trusts_commit,
     hole_filled_as_written,
+    inode_not_released,
     leftover_block_kept,
     map_without_cookie,
     new_block_read_from_disk,

@@ -13,7 +13,8 @@
 //!   between two bounds. No earlier than the last operation that made it durable (fsync, a
 //!   synchronous write to it, a mount), and than the last one, among those that the metadata shows,
 //!   that took the block from the file or cut it off: what was there before must not come back. No
-//!   later than the cut.
+//!   later than the cut. A block of which nothing was promised may also be a hole, even where a
+//!   truncate has left a part of it in the file.
 //! - The size on disk follows data as their I/O completes. So a size that is neither what a call
 //!   has asked for nor promised is the end of data that was written: its last block is not
 //!   padding. In the BH design that holds for blocks that have been allocated for the data.
@@ -236,18 +237,24 @@ impl Played {
     }
 
     /// Whether I/O or a call may have ended there: sizes grow by whole blocks, up to the size that
-    /// the file had, and a direct write that ends beyond the size on disk raises that to its end.
+    /// the file had, and a write past the cache that ends beyond the size on disk raises that to
+    /// its end. In the BH design so does one through the cache, over a block on disk.
     fn is_an_end(&self, progress: Progress, floor: usize, file: usize, size: u64) -> bool {
         size.is_multiple_of(BLOCK_SIZE)
             || (floor..=progress.begun).any(|at| self.size(at, file) == size)
-            || (floor + 1..=progress.begun).any(|at| self.direct_end(at, file) == Some(size))
+            || (floor + 1..=progress.begun).any(|at| self.write_end(at, file) == Some(size))
             || self.asked_for(progress, floor, file, size)
     }
 
-    /// Where operation `at` ends, if it is a direct write to the file.
-    fn direct_end(&self, at: usize, file: usize) -> Option<u64> {
+    /// Where operation `at` ends, if it is a write that may raise the size on disk to its end.
+    fn write_end(&self, at: usize, file: usize) -> Option<u64> {
         match self.op(at, file)? {
             Op::Direct { offset, len, .. } => Some(offset + *len as u64),
+            Op::Write { offset, len, .. } | Op::SyncWrite { offset, len, .. }
+                if self.design == Design::Bh =>
+            {
+                Some(offset + *len as u64)
+            }
             _ => None,
         }
     }
@@ -288,6 +295,13 @@ impl Played {
         if versions.clone().any(|at| held(at) && has_grown(at)) {
             return Ok(());
         }
+        let is_zero = bytes.iter().all(|byte| *byte == 0);
+        if is_zero
+            && !is_last
+            && self.leaves_hole(version.data_floor.max(synced), oldest, file, block)
+        {
+            return Ok(());
+        }
         let is_padding = versions.any(held);
         Err(CrashFinding {
             invariant: match (is_padding, oldest <= version.data_floor.max(synced)) {
@@ -312,6 +326,15 @@ impl Played {
                 .is_some_and(|op| self.cuts(op, *at, file, block))
         };
         shown.rev().find(cuts).unwrap_or(version.data_floor)
+    }
+
+    /// Whether operation `cut` is a truncate that has left a part of a block in the file, of which
+    /// nothing was promised before: what had been written to it may never have been allocated. If
+    /// the file grows over it later, it is a hole.
+    fn leaves_hole(&self, floor: usize, cut: usize, file: usize, block: u64) -> bool {
+        let begins = block * BLOCK_SIZE;
+        let is_truncate = cut > floor && matches!(self.ops[cut - 1], Op::Truncate { .. });
+        is_truncate && self.size(cut, file) > begins && self.size(floor, file) <= begins
     }
 
     /// Whether an operation took a block from the file, or a part of it by moving the end.

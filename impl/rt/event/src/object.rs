@@ -14,29 +14,17 @@ pub struct ObjectId(pub u32);
 pub struct Class {
     /// The field's name for it.
     pub name: &'static str,
-    /// Its place in the lock order: a task may wait only for ranks above all that it holds.
-    /// `None` where the class takes no part in the order.
-    pub rank: Option<u16>,
     /// What its objects are parts of, like "folio": two objects of classes that say the same, and
     /// whose keys are equal, are parts of one folio.
     pub part_of: Option<&'static str>,
 }
 
 impl Class {
-    /// A class with a place in the lock order.
-    pub const fn ranked(name: &'static str, rank: u16) -> Class {
-        Class {
-            name,
-            rank: Some(rank),
-            part_of: None,
-        }
-    }
-
-    /// A class that takes no part in the lock order.
+    /// A class. It has no rank of its own: in which order locks may be taken is known to those who
+    /// take them, and may be a matter of configuration.
     pub const fn unranked(name: &'static str) -> Class {
         Class {
             name,
-            rank: None,
             part_of: None,
         }
     }

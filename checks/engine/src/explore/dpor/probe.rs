@@ -72,12 +72,12 @@ impl<'a> Prober<'a> {
         Rc::new(run)
     }
 
-    /// Whether there are at least so many executions under the limits.
-    pub(super) fn has(&mut self, executions: u64, limits: &[Limit]) -> bool {
+    /// Counts the executions under the limits, up to so many.
+    pub(super) fn count(&mut self, most: u64, limits: &[Limit]) -> u64 {
         let mut policy = self.policy.take().expect("it is handed back");
         policy.probe(limits, false);
         let options = Options {
-            executions: Some(executions),
+            executions: Some(most),
             ..self.options.clone()
         };
         let mut nobody = |_: &Execution<'_>| ControlFlow::Continue(());
@@ -85,7 +85,7 @@ impl<'a> Prober<'a> {
         let (explored, policy) = drive_on(policy, true, &options, body, &mut nobody, None);
         self.runs += explored.executions;
         self.policy = Some(policy);
-        explored.stopped_by == StoppedBy::Executions
+        explored.executions
     }
 }
 

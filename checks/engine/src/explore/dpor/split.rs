@@ -14,14 +14,17 @@
 //! another search's limits. To have few of these, the earliest decision of a run is the one to
 //! split at: nothing before it is in its way.
 //!
-//! How large a search is, nobody knows. One of which more orders are undecided seems larger, and
-//! that may be wrong by factors; so nothing is computed with it, it only puts the searches in
-//! order. What makes the parts alike is that there are many searches, and more of them where some
-//! that are tried turn out to be large.
+//! How large a search is, nobody knows. One of which more orders are undecided in its run seems
+//! larger, but another of its executions may go another way and leave far more undecided: searches
+//! were seen that are some hundred times as large as that. One that fewer decisions have led to
+//! seems larger as well, as if each of them halved it, and that can not be deceived so. Each alone
+//! is wrong by factors, so they are taken together, and nothing is computed with the sum: it only
+//! puts the searches in order. What makes the parts alike is that there are many searches, and more
+//! of them where some that are tried turn out to be large.
 
 use super::limits::Limit;
 use super::probe::{Prober, Seen};
-use super::undecided::Undecided;
+use super::undecided::{DOUBLING, Undecided};
 use super::wakeup::mix;
 use crate::explore::Options;
 use crate::explore::drive::{Body, with_stacks};
@@ -29,16 +32,18 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-/// How many smaller searches there should be for each part.
+/// How many smaller searches there should be for each part, at least.
 const UNITS_PER_PART: usize = 64;
 /// There are no more than so many, because each keeps a run in memory until they are dealt out.
 const UNITS_MAX: usize = 1 << 12;
-/// If so many of them, larger and smaller ones by what they seem, have so many executions each, the
-/// search is large, and there should be more of them, by this factor. To find out has to cost
-/// little, compared with a search of which all are as large.
+/// How many of them are tried, smaller and larger ones by what they seem.
 const SAMPLES: usize = 2;
-const EXECUTIONS_MANY: u64 = 128;
-const MORE: usize = 4;
+/// They are tried for so many executions: it has to cost little, compared with a search of which
+/// all are as large.
+const SAMPLE_MAX: u64 = 256;
+/// How many executions one should have in the mean. Each costs a run in every part, so fewer would
+/// cost too much; with more of them in it, it is better split.
+const EXECUTIONS_PER_UNIT: u64 = 64;
 
 /// A smaller search.
 #[derive(Clone, Debug)]
@@ -116,29 +121,33 @@ fn smaller(prober: &mut Prober<'_>, wanted: usize) -> Vec<Unit> {
     let mut wanted = wanted.min(UNITS_MAX);
     loop {
         split_largest(prober, &mut units, wanted);
-        units.sort_by_key(|unit| Reverse(unit.undecided.weight));
-        let more = UNITS_MAX.min(wanted * MORE);
-        if units.len() < wanted || more == wanted || prober.has_met_plain_types {
+        if units.len() < wanted || wanted == UNITS_MAX || prober.has_met_plain_types {
             return units;
         }
         let samples = (0..SAMPLES).map(|sample| (2 * sample + 1) * units.len() / (2 * SAMPLES));
-        let mut samples = samples.map(|at| units[at].limits.as_slice());
-        if !samples.all(|limits| prober.has(EXECUTIONS_MANY, limits)) {
+        let executions: u64 = samples
+            .map(|at| prober.count(SAMPLE_MAX, &units[at].limits))
+            .sum();
+        let tried = SAMPLES as u64;
+        let better = wanted as u64 * executions / (tried * EXECUTIONS_PER_UNIT);
+        wanted = wanted.max(better as usize).min(UNITS_MAX);
+        if executions < tried * SAMPLE_MAX {
+            // They are not larger than that, so once more is enough.
+            split_largest(prober, &mut units, wanted);
             return units;
         }
-        wanted = more;
     }
 }
 
-/// Splits what seems largest until there are as many as wanted.
+/// Splits what seems largest until there are as many as wanted, and puts the larger ones first.
 fn split_largest(prober: &mut Prober<'_>, units: &mut Vec<Unit>, wanted: usize) {
     // Of those that seem alike the first.
     let numbered = units.iter().enumerate();
-    let mut by_weight: BinaryHeap<(u64, Reverse<usize>)> = numbered
-        .map(|(place, unit)| (unit.undecided.weight, Reverse(place)))
+    let mut by_size: BinaryHeap<(i64, Reverse<usize>)> = numbered
+        .map(|(place, unit)| (unit.size(), Reverse(place)))
         .collect();
     while units.len() < wanted {
-        let Some((_, Reverse(at))) = by_weight.pop() else {
+        let Some((_, Reverse(at))) = by_size.pop() else {
             break;
         };
         let unit = units[at].clone();
@@ -150,13 +159,14 @@ fn split_largest(prober: &mut Prober<'_>, units: &mut Vec<Unit>, wanted: usize) 
                 _ => (units.len(), prober.run(&limits)),
             };
             let smaller = Unit::of(limits, run);
-            by_weight.push((smaller.undecided.weight, Reverse(place)));
+            by_size.push((smaller.size(), Reverse(place)));
             match units.get_mut(place) {
                 Some(larger) => *larger = smaller,
                 None => units.push(smaller),
             }
         }
     }
+    units.sort_by_key(|unit| Reverse(unit.size()));
 }
 
 impl Part {
@@ -175,6 +185,12 @@ impl Unit {
             limits,
             run,
         }
+    }
+
+    /// How large it seems; only good for a comparison.
+    fn size(&self) -> i64 {
+        let halved = DOUBLING * self.limits.len() as u64;
+        self.undecided.weight as i64 - halved as i64
     }
 
     fn digest(&self) -> u64 {

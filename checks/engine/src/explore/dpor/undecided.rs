@@ -8,7 +8,7 @@ use cutpoint_event::{ObjectId, Relation, TaskId};
 use std::collections::BTreeMap;
 
 /// One doubling of the number of executions, in the unit of weights.
-const DOUBLING: u64 = 16;
+pub(super) const DOUBLING: u64 = 16;
 
 /// What the limits of a run do not decide.
 #[derive(Clone, Debug, Default)]

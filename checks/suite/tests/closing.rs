@@ -1,0 +1,146 @@
+//! What those who have one file open decide among themselves, in every interleaving: who deletes it
+//! when it loses its name, and who is told of an error.
+
+use cutpoint::explore::{Execution, Options, dpor};
+use extfs_shuttle::design::Design;
+use extfs_shuttle::device::memory::{Image, MemoryDevice};
+use extfs_shuttle::device::recording::RecordingDevice;
+use extfs_shuttle::error::FsError;
+use extfs_shuttle::fs::{Background, Filesystem};
+use extfs_shuttle::inode::Inode;
+use extfs_shuttle::invariants::quiescent;
+use extfs_shuttle::mkfs::{MkfsOptions, mkfs};
+use extfs_shuttle::mount::MountOptions;
+use extfs_shuttle::rt::{finding, thread};
+use extfs_shuttle::{directory, evict, fsync, unlink, write};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+const NAME: &[u8] = b"file";
+
+type Fs = Filesystem<RecordingDevice>;
+
+/// A file system with one file of one block.
+fn base() -> Arc<Image> {
+    let options = MkfsOptions {
+        blocks: MkfsOptions::blocks_for(32, 16, 1024),
+        ..MkfsOptions::default()
+    };
+    let device = Arc::new(MemoryDevice::new(options.blocks));
+    mkfs(&*device, &options).unwrap();
+    let (fs, _) = Filesystem::mount(device.clone(), MountOptions::default()).unwrap();
+    let inode = directory::create(&fs, NAME).unwrap();
+    write::buffered_write(&fs, &inode, 0, &[1; 1024]).unwrap();
+    fs.unmount().unwrap();
+    Arc::new(device.snapshot())
+}
+
+fn mounted(base: &Arc<Image>, design: Design) -> (Arc<Fs>, Arc<Inode>) {
+    let device = Arc::new(RecordingDevice::with_base(base.clone()));
+    let options = MountOptions {
+        design,
+        background: Background::Threads,
+        ..MountOptions::default()
+    };
+    let (fs, _) = Filesystem::mount(device, options).unwrap();
+    let inode = directory::lookup(&fs, NAME).unwrap();
+    (Arc::new(fs), inode)
+}
+
+fn spawn<R: Send + 'static>(
+    name: &'static str,
+    fs: &Arc<Fs>,
+    body: impl FnOnce(&Fs) -> R + Send + 'static,
+) -> thread::JoinHandle<R> {
+    let fs = fs.clone();
+    thread::spawn(name, move || body(&fs))
+}
+
+/// One closes the file, one removes its name, and a commit comes at any moment.
+fn close_and_unlink(base: &Arc<Image>, design: Design) {
+    let (fs, inode) = mounted(base, design);
+    let before = fs.space().peek_free_inodes();
+    let closed = inode.clone();
+    let close = spawn("close", &fs, move |fs| evict::iput(fs, &closed).unwrap());
+    let name = spawn("unlink", &fs, |fs| unlink::unlink(fs, NAME).unwrap());
+    let commit = spawn("commit", &fs, |fs| fs.journal().commit_once().unwrap());
+    close.join();
+    name.join();
+    commit.join();
+    for found in quiescent::violations(&fs).unwrap() {
+        finding(found.invariant, || found.expected, || found.observed);
+    }
+    let freed = fs.space().peek_free_inodes() - before;
+    let is_kept = fs
+        .inodes_in_memory()
+        .iter()
+        .any(|kept| kept.ino == inode.ino);
+    if freed != 1 || is_kept {
+        finding(
+            "I18",
+            || "the inode is deleted, once".into(),
+            || format!("{freed} inodes were freed; it is kept in memory: {is_kept}"),
+        );
+    }
+}
+
+/// Two sync the file on behalf of one who has it open, after an error.
+fn two_ask_after_an_error(base: &Arc<Image>, design: Design) {
+    let (fs, inode) = mounted(base, design);
+    inode.errors.set(FsError::NoSpace);
+    let ask = |name| {
+        let inode = inode.clone();
+        spawn(name, &fs, move |fs| fsync::fsync(fs, &inode).is_err())
+    };
+    let asked = [ask("one"), ask("other")];
+    let told = asked.map(thread::JoinHandle::join);
+    if told[0] == told[1] {
+        finding(
+            "I24",
+            || "an open file is told of an error once".into(),
+            || format!("{told:?}"),
+        );
+    }
+}
+
+/// Explores all of it. Returns how many executions that took, and the orders in which tasks ended.
+fn holds(body: fn(&Arc<Image>, Design), design: Design) -> (u64, usize) {
+    let base = base();
+    let mut orders = BTreeSet::new();
+    let note = &mut |execution: &Execution<'_>| {
+        let mut order = Vec::new();
+        for event in &execution.log.events {
+            order.retain(|task| *task != event.task);
+            order.push(event.task);
+        }
+        orders.insert(order);
+        ControlFlow::Continue(())
+    };
+    let explored = dpor::explore(&Options::default(), move || body(&base, design), note);
+    let found = explored.finding.as_ref().map(|finding| &finding.findings);
+    assert!(found.is_none(), "{design}: {found:?}");
+    assert!(explored.complete, "{design}: {:?}", explored.stopped_by);
+    (explored.executions, orders.len())
+}
+
+#[test]
+fn of_those_who_close_a_file_without_a_name_one_deletes_it() {
+    for design in Design::ALL {
+        let (executions, orders) = holds(close_and_unlink, design);
+        println!("{design}: {executions} executions, {orders} orders");
+        assert!(
+            orders > 1,
+            "{design}: one comes before the other, and after"
+        );
+    }
+}
+
+#[test]
+fn of_those_who_share_an_open_file_one_is_told_of_an_error() {
+    for design in Design::ALL {
+        let (executions, orders) = holds(two_ask_after_an_error, design);
+        println!("{design}: {executions} executions, {orders} orders");
+        assert!(orders > 1, "{design}: either may be told");
+    }
+}

@@ -55,9 +55,9 @@ impl Profile {
     }
 
     /// The bound of loom's search. loom repeats equivalent executions, so it can not exhaust what
-    /// DPOR does; as a cross-check it looks at the schedules with few preemptions. Its search changes
-    /// the end of a schedule first, so most executions are variations of one beginning: what more of
-    /// them cost buys little, and the number is what the profile has time for.
+    /// DPOR does; as a cross-check it looks at the schedules with few preemptions. Its search
+    /// changes the end of a schedule first, so most executions are variations of one beginning:
+    /// what more of them cost buys little, and the number is what the profile has time for.
     fn loom(self, request: Request) -> Request {
         let (preemptions, executions) = match self {
             Profile::Quick => (2, 1_000),

@@ -168,8 +168,12 @@ fn name_hash(name: &ObjectName) -> u128 {
 }
 
 fn text_hash(text: &str) -> u128 {
-    text.bytes()
-        .fold(text.len() as u128, |hash, byte| mix(hash, u128::from(byte)))
+    let chunks = text.as_bytes().chunks(size_of::<u128>());
+    chunks.fold(text.len() as u128, |hash, chunk| {
+        let mut word = [0; size_of::<u128>()];
+        word[..chunk.len()].copy_from_slice(chunk);
+        mix(hash, u128::from_le_bytes(word))
+    })
 }
 
 /// Two rounds of multiplication and folding, enough to spread every bit of both inputs.

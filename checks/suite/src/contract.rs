@@ -4,8 +4,8 @@
 use crate::content::Tag;
 use std::ops::Range;
 
-/// What the file may hold after recovery, part by part, and what others may that take blocks from it
-/// or leave it theirs. Beyond the last part there is never anything.
+/// What the file may hold after recovery, part by part, and what others may that take blocks from
+/// it or leave it theirs. Beyond the last part there is never anything.
 #[derive(Debug)]
 pub struct Contract {
     /// The step after which the file may be gone, if there is one that deletes it.
@@ -17,8 +17,8 @@ pub struct Contract {
 }
 
 /// A file besides the one that the scenario is about. Nobody promises anything of it, and nobody
-/// removes it; what it may hold is judged all the same, because stale or foreign data in it is how a
-/// block that went from one file to the other too early shows.
+/// removes it; what it may hold is judged all the same, because stale or foreign data in it is how
+/// a block that went from one file to the other too early shows.
 #[derive(Debug)]
 pub struct OtherFile {
     /// Its name.

@@ -21,8 +21,8 @@ use document::{CellJson, MatrixJson, RowJson, RunJson};
 use std::time::Duration;
 use way::Way;
 
-/// The real time after which a run counts as hung: far beyond its budget, which is of processor time,
-/// and others may use the machine.
+/// The real time after which a run counts as hung: far beyond its budget, which is of processor
+/// time, and others may use the machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// One run: a cell, and for the ways that draw lots a seed.

@@ -4,8 +4,8 @@
 //! second file and writes it back; the journal commits once, at any moment.
 //!
 //! What may go wrong: the second file gets the freed block before the truncate has committed, so
-//! that a crash leaves the block with its old owner and the new one's data in it; or the second file
-//! shows what the first one had there.
+//! that a crash leaves the block with its old owner and the new one's data in it; or the second
+//! file shows what the first one had there.
 
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::units::{BLOCK_SIZE, Lblk};

@@ -1,6 +1,6 @@
 //! # Source
-//! The thread on ext4's buffered write path on iomap: in a file of ext2 or ext3 a short write leaves
-//! blocks that count as written. Catalogue entry D30.
+//! The thread on ext4's buffered write path on iomap: in a file of ext2 or ext3 a short write
+//! leaves blocks that count as written. Catalogue entry D30.
 //!
 //! # Breaks
 //! I21: what the write did not fill of its block is read as what an earlier owner left.

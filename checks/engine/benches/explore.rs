@@ -354,7 +354,12 @@ fn processor_seconds() -> Option<f64> {
 
 /// What a process explores that measures itself.
 const MEMORY: Program = Program::Mutex(4, 4);
-const PARTS: [Program; 3] = [Program::Mutex(3, 4), Program::Mix(3, 6), Program::Mix(3, 7)];
+const PARTS: [Program; 4] = [
+    Program::Mutex(3, 4),
+    Program::Mix(3, 6),
+    Program::Mix(3, 7),
+    Program::Mutex(3, 5),
+];
 /// Searches of so many executions have to gain what they should, by executions, from two parts.
 const LARGE: u64 = 100_000;
 

@@ -45,45 +45,6 @@ pub(super) enum Limit {
     },
 }
 
-/// One side of a limit: an operation, or one that there is never.
-#[derive(Clone, Copy, Debug)]
-struct Side {
-    /// Stands for task, kind and object.
-    key: u64,
-    nth: u32,
-    /// How many operations like it were taken, or how many choices.
-    taken: u32,
-}
-
-impl Side {
-    /// Of a limit that is about no operation.
-    const NONE: Side = Side {
-        key: u64::MAX,
-        nth: 0,
-        taken: 0,
-    };
-
-    fn of(nth: &Nth) -> Side {
-        Side {
-            key: key(nth.task, nth.op, nth.object),
-            nth: nth.nth,
-            taken: 0,
-        }
-    }
-
-    /// Whether an operation with this key would be the one.
-    fn is_next(&self, key: u64) -> bool {
-        self.key == key && self.taken + 1 == self.nth
-    }
-
-    /// Sees an operation with this key. Answers whether it was the one.
-    fn take(&mut self, key: u64) -> bool {
-        let is_like = self.key == key;
-        self.taken += u32::from(is_like);
-        is_like && self.taken == self.nth
-    }
-}
-
 /// Stands for operations of this kind, by this task on this object.
 fn key(task: u16, op: u8, object: u32) -> u64 {
     u64::from(task) << 40 | u64::from(op) << 32 | u64::from(object)
@@ -104,25 +65,51 @@ const NEVER: u32 = u32::MAX;
 /// How far an execution has come with a limit.
 #[derive(Clone, Copy, Debug)]
 struct Progress {
-    first: Side,
-    second: Side,
     /// Which event the first operation was.
     first_at: u32,
+    /// How many choices the task has made.
+    choices: u32,
     is_met: bool,
 }
 
 impl Progress {
-    fn of(limit: &Limit) -> Progress {
-        let (first, second) = match limit {
-            Limit::Order { first, second, .. } => (Side::of(first), Side::of(second)),
-            Limit::Choice { .. } => (Side::NONE, Side::NONE),
-        };
-        Progress {
-            first,
-            second,
-            first_at: NEVER,
-            is_met: false,
-        }
+    const NONE: Progress = Progress {
+        first_at: NEVER,
+        choices: 0,
+        is_met: false,
+    };
+}
+
+/// What one operation is to one limit.
+#[derive(Clone, Copy, Debug)]
+struct Role {
+    /// The place of the limit.
+    limit: usize,
+    nth: u32,
+    /// The subject that waits for this one; `None` if this is the one that waits.
+    waiting: Option<usize>,
+}
+
+/// Operations of one kind, by one task on one object, that limits are about.
+#[derive(Clone, Debug)]
+struct Subject {
+    /// In the order of the operations.
+    roles: Vec<Role>,
+    /// How many of the roles are those of operations that were taken.
+    done: usize,
+    /// How many of them were taken.
+    taken: u32,
+    /// Whether the next one has to wait.
+    is_held_back: bool,
+}
+
+impl Subject {
+    /// The limits that are about the next of them, if it is to come second.
+    fn orders_of_next(&self) -> impl Iterator<Item = usize> {
+        let roles = self.roles[self.done..].iter();
+        let next = roles.take_while(|role| role.nth == self.taken + 1);
+        let second = next.filter(|role| role.waiting.is_none());
+        second.map(|role| role.limit)
     }
 }
 
@@ -132,9 +119,12 @@ impl Progress {
 pub(super) struct Limits {
     list: Vec<Limit>,
     progress: Vec<Progress>,
-    /// The operations that are held back as things are, should their tasks want to make them.
-    held_back: Vec<u64>,
-    /// A bit for every operation that a limit is about. Several may share one.
+    subjects: Vec<Subject>,
+    /// Stand for the subjects, in their order.
+    keys: Vec<u64>,
+    /// How many subjects are held back.
+    held_back: usize,
+    /// A bit for every subject. Several may share one.
     about: u64,
     /// Whether the execution has left the search at a choice.
     pub(super) is_left: bool,
@@ -143,17 +133,51 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn new(list: Vec<Limit>) -> Limits {
         let mut limits = Limits {
-            progress: list.iter().map(Progress::of).collect(),
-            list,
-            held_back: Vec::new(),
-            about: 0,
-            is_left: false,
+            progress: vec![Progress::NONE; list.len()],
+            ..Limits::default()
         };
-        let sides = limits.progress.iter();
-        let sides = sides.flat_map(|limit| [limit.first, limit.second]);
-        limits.about = sides.fold(0, |about, side| about | bit(side.key));
+        for (limit, order) in list.iter().enumerate() {
+            if let Limit::Order { first, second, .. } = order {
+                let waiting = limits.add(second, limit, None);
+                limits.add(first, limit, Some(waiting));
+            }
+        }
+        for subject in &mut limits.subjects {
+            subject.roles.sort_by_key(|role| role.nth);
+        }
+        limits.list = list;
         limits.begin();
         limits
+    }
+
+    /// Adds what an operation is to a limit. Answers with the place of its subject.
+    fn add(&mut self, operation: &Nth, limit: usize, waiting: Option<usize>) -> usize {
+        let key = key(operation.task, operation.op, operation.object);
+        let role = Role {
+            limit,
+            nth: operation.nth,
+            waiting,
+        };
+        let place = self.find(key).unwrap_or_else(|| {
+            self.about |= bit(key);
+            self.keys.push(key);
+            self.subjects.push(Subject {
+                roles: Vec::new(),
+                done: 0,
+                taken: 0,
+                is_held_back: false,
+            });
+            self.subjects.len() - 1
+        });
+        self.subjects[place].roles.push(role);
+        place
+    }
+
+    fn find(&self, key: u64) -> Option<usize> {
+        if self.about & bit(key) == 0 {
+            return None;
+        }
+        self.keys.iter().position(|subject| *subject == key)
     }
 
     pub(super) fn list(&self) -> &[Limit] {
@@ -162,61 +186,71 @@ impl Limits {
 
     /// Prepares for an execution.
     pub(super) fn begin(&mut self) {
-        for progress in &mut self.progress {
-            (progress.first.taken, progress.second.taken) = (0, 0);
-            (progress.first_at, progress.is_met) = (NEVER, false);
-        }
+        self.progress.fill(Progress::NONE);
         self.is_left = false;
-        self.note_held_back();
+        self.held_back = 0;
+        for subject in &mut self.subjects {
+            (subject.taken, subject.done) = (0, 0);
+            let held_back = subject.orders_of_next().count() > 0;
+            subject.is_held_back = held_back;
+            self.held_back += usize::from(subject.is_held_back);
+        }
     }
 
-    fn note_held_back(&mut self) {
-        let limits = self.progress.iter();
-        let seconds = limits.filter(|limit| limit.first_at == NEVER);
-        let next = seconds.filter(|limit| limit.second.is_next(limit.second.key));
-        self.held_back.clear();
-        self.held_back.extend(next.map(|limit| limit.second.key));
+    /// Notices whether the next operation of a subject has to wait.
+    fn note_held_back(&mut self, place: usize) {
+        let subject = &self.subjects[place];
+        let was = subject.is_held_back;
+        let mut orders = subject.orders_of_next();
+        let is = orders.any(|limit| self.progress[limit].first_at == NEVER);
+        drop(orders);
+        self.held_back = self.held_back + usize::from(is) - usize::from(was);
+        self.subjects[place].is_held_back = is;
     }
 
     /// Whether a waiting operation is held back.
     pub(super) fn hold_back(&self, turn: &Move) -> bool {
-        !self.held_back.is_empty() && self.held_back.contains(&key_of(turn))
+        let find = || self.find(key_of(turn));
+        self.held_back != 0 && find().is_some_and(|place| self.subjects[place].is_held_back)
     }
 
     /// Whether operations of this kind, by this task on this object, may be held back.
     pub(super) fn concern(&self, task: TaskId, op: Op, object: ObjectId) -> bool {
-        let key = key(task.0, op as u8, object.0);
-        let mut limits = self.progress.iter();
-        self.about & bit(key) != 0 && limits.any(|limit| limit.second.key == key)
+        let subject = self.find(key(task.0, op as u8, object.0));
+        subject.is_some_and(|place| {
+            let mut roles = self.subjects[place].roles.iter();
+            roles.any(|role| role.waiting.is_none())
+        })
     }
 
     /// Whether the event with this number had to happen before the waiting operation.
     pub(super) fn order(&self, number: u32, waiting: &Move) -> bool {
-        let key = key_of(waiting);
-        let mut limits = self.progress.iter();
-        limits.any(|progress| progress.first_at == number && progress.second.is_next(key))
+        let subject = self.find(key_of(waiting));
+        subject.is_some_and(|place| {
+            let mut orders = self.subjects[place].orders_of_next();
+            orders.any(|limit| self.progress[limit].first_at == number)
+        })
     }
 
     /// Sees the event with this number, an operation.
     pub(super) fn take(&mut self, number: u32, turn: &Move) {
-        let key = key_of(turn);
-        if self.about & bit(key) == 0 {
+        let Some(place) = self.find(key_of(turn)) else {
             return;
-        }
-        let mut changed = false;
-        for progress in &mut self.progress {
-            if progress.second.key == key {
-                progress.second.take(key);
-                changed = true;
+        };
+        let subject = &mut self.subjects[place];
+        subject.taken += 1;
+        let taken = subject.taken;
+        while let Some(&role) = self.subjects[place].roles.get(self.subjects[place].done)
+            && role.nth == taken
+        {
+            self.subjects[place].done += 1;
+            if let Some(waiting) = role.waiting {
+                self.progress[role.limit].first_at = number;
+                self.progress[role.limit].is_met = true;
+                self.note_held_back(waiting);
             }
-            if progress.first.take(key) {
-                (progress.first_at, progress.is_met) = (number, true);
-                changed = true;
-            }
         }
-        if changed {
-            self.note_held_back();
-        }
+        self.note_held_back(place);
     }
 
     /// Sees that a task chooses. Answers whether a value is allowed.
@@ -231,8 +265,8 @@ impl Limits {
             } = *limit
                 && task == by.0
             {
-                progress.second.taken += 1;
-                if progress.second.taken == nth {
+                progress.choices += 1;
+                if progress.choices == nth {
                     progress.is_met = true;
                     only = Some((value, of));
                 }

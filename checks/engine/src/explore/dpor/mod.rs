@@ -54,13 +54,15 @@ mod races;
 mod split;
 mod state;
 mod undecided;
+mod waits;
 mod wakeup;
 
 pub use state::PathState;
 
-use self::history::{History, Race, Waits};
+use self::history::{History, Race};
 use self::limits::{Limit, Limits};
 use self::split::Part;
+use self::waits::Waits;
 use self::wakeup::{Link, NONE, Pool, Sequence};
 use super::drive::{Body, drive_kept, explore_again};
 use super::kept::{Keep, Keeping, SearchState};

@@ -94,7 +94,7 @@ impl Dpor {
                 .map(|turn| MoveState(turn.task.0, turn.op as u8, turn.object.0, turn.enabled))
                 .collect(),
             followed: branches(&self.pool, self.followed),
-            waits: self.waits.states().collect(),
+            waits: self.waits.states(),
             limits: self.limits.list().to_vec(),
             units: self.units.as_slice().to_vec(),
         }

@@ -12,10 +12,10 @@ use cutpoint::rt::{Class, Key, step, thread};
 use cutpoint::{Checker, Report};
 use std::collections::VecDeque;
 
-static ITEMS: Class = Class::unranked("queue");
-static NOT_EMPTY: Class = Class::unranked("not empty");
-static NOT_FULL: Class = Class::unranked("not full");
-static CHANGED: Class = Class::unranked("changed");
+static ITEMS: Class = Class::new("queue");
+static NOT_EMPTY: Class = Class::new("not empty");
+static NOT_FULL: Class = Class::new("not full");
+static CHANGED: Class = Class::new("changed");
 
 /// A queue with room for one item.
 struct Queue {

@@ -14,7 +14,7 @@ use rt_shuttle::{Class, Key, Object, Op, choose, op};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-static ARRIVAL: Class = Class::unranked("not arrived");
+static ARRIVAL: Class = Class::new("not arrived");
 
 const PROGRAMS: u64 = 2_000;
 

@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
-static A: Class = Class::unranked("A");
-static B: Class = Class::unranked("B");
+static A: Class = Class::new("A");
+static B: Class = Class::new("B");
 
 fn go_on(_: &cutpoint::explore::Execution<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -178,7 +178,7 @@ fn choices_are_enumerated() {
 
 #[test]
 fn entering_a_gate_commutes_and_closing_it_does_not() {
-    static GATE: Class = Class::unranked("gate");
+    static GATE: Class = Class::new("gate");
     let body = |close: bool| {
         move || {
             let gate = Arc::new((

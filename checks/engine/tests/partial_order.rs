@@ -5,7 +5,7 @@ use cutpoint::trace_hash::trace_hash;
 use cutpoint_event::{Args, Class, Event, Key, Log, ObjectId, ObjectName, Op, TaskId, What};
 use std::collections::{BTreeMap, BTreeSet};
 
-static THING: Class = Class::unranked("thing");
+static THING: Class = Class::new("thing");
 
 /// A generator of numbers, the same on every machine (Steele, Lea and Flood's SplitMix, 2014).
 struct Numbers(u64);

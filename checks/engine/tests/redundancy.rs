@@ -10,7 +10,7 @@ use rt_shuttle::{Class, Key, Object, Op, choose, op};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 
-static ITEMS: Class = Class::unranked("items");
+static ITEMS: Class = Class::new("items");
 
 /// Explores by brute force and by DPOR, and expects the same traces from at most 5 % more
 /// executions than there are traces.

@@ -70,7 +70,13 @@ macro_rules! pair {
             ],
         }
     }};
-    ($name:literal, $std:expr, |$std_object:ident| $on_std:expr, $facade:expr, |$object:ident| $on_facade:expr) => {
+    (
+        $name:literal,
+        $std:expr,
+        |$std_object:ident| $on_std:expr,
+        $facade:expr,
+        |$object:ident| $on_facade:expr
+    ) => {
         pair!($name, |COPY| [
             {
                 let $std_object = Box::new($std);

@@ -18,7 +18,7 @@ use rt::{Class, Key, Object, Op};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-static FLUSHES: Class = Class::unranked("device flush");
+static FLUSHES: Class = Class::new("device flush");
 
 /// Whether requests of a kind fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::units::Tid;
 use rt::sync::atomic::{AtomicU32, Ordering, Peek};
 use rt::{Class, Key, Object, Op};
 
-static COMMITTED: Class = Class::unranked("committed tid");
+static COMMITTED: Class = Class::new("committed tid");
 
 /// The last transaction whose commit is known to be durable.
 #[derive(Debug)]

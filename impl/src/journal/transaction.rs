@@ -15,7 +15,7 @@ use rt::sync::{Arc, LeafMutex};
 use rt::{Class, Object, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
-static ROOM: Class = Class::unranked("log space");
+static ROOM: Class = Class::new("log space");
 
 /// How far a transaction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

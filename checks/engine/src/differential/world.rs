@@ -8,10 +8,10 @@ use super::rt::thread::{self, Thread, spawn};
 use super::rt::{Class, Key, Object, Op, choose, op};
 use std::sync::atomic::AtomicU32;
 
-static FLAG: Class = Class::unranked("flag");
-static COUNT: Class = Class::unranked("count");
-static GATE: Class = Class::unranked("gate");
-static SET: Class = Class::unranked("set");
+static FLAG: Class = Class::new("flag");
+static COUNT: Class = Class::new("count");
+static GATE: Class = Class::new("gate");
+static SET: Class = Class::new("set");
 
 /// Names of tasks.
 const NAMES: [&str; 4] = ["main", "a", "b", "c"];

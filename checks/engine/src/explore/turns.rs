@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::fmt::Write;
 
 /// Stands for everything that plain shuttle types do.
-static PLAIN: Class = Class::unranked("plain shuttle operation");
+static PLAIN: Class = Class::new("plain shuttle operation");
 
 /// What makes a scenario impossible to enumerate.
 pub(super) const DRAWS_RANDOM: &str = "the scenario draws random numbers from shuttle";

@@ -10,12 +10,12 @@ use rt_shuttle::{Class, Key, Object, Op, op};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 
-static A: Class = Class::unranked("A");
-static B: Class = Class::unranked("B");
-static GATE_LOCK: Class = Class::unranked("gate lock");
-static FOLIO: Class = Class::unranked("folio");
-static TRANSACTION: Class = Class::unranked("transaction");
-static WRITEBACK: Class = Class::unranked("writeback");
+static A: Class = Class::new("A");
+static B: Class = Class::new("B");
+static GATE_LOCK: Class = Class::new("gate lock");
+static FOLIO: Class = Class::new("folio");
+static TRANSACTION: Class = Class::new("transaction");
+static WRITEBACK: Class = Class::new("writeback");
 
 /// The graph of every execution, all of which must end well unless `deadlocks`.
 fn graph(deadlocks: bool, body: impl Fn() + Send + Sync + 'static) -> LockGraph {

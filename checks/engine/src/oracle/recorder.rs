@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-static RETURNED: Class = Class::unranked("returned calls");
+static RETURNED: Class = Class::new("returned calls");
 
 /// The invariant that a history violates if no order of its calls explains it.
 pub const LINEARIZABILITY: &str = "linearizability";

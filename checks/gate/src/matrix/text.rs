@@ -16,7 +16,7 @@ seeds, where a seed that finds nothing counts as endless, and in brackets how ma
 \"> t\": not found in t seconds. \"-\": not found, though all was visited that this way visits: for
 dpor without power cuts every interleaving, for \"fewest first\" and loom those with few preemptions
 (three, and two), for one schedule every power cut of it. An invariant is named where it is not the
-one expected.
+one expected. A variant that one seed finds counts as found.
 ";
 
 /// The table for a terminal.

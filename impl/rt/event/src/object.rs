@@ -22,7 +22,7 @@ pub struct Class {
 impl Class {
     /// A class. It has no rank of its own: in which order locks may be taken is known to those who
     /// take them, and may be a matter of configuration.
-    pub const fn unranked(name: &'static str) -> Class {
+    pub const fn new(name: &'static str) -> Class {
         Class {
             name,
             part_of: None,

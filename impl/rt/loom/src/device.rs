@@ -6,7 +6,7 @@ use cutpoint_event::{What, log};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-static BLOCK: Class = Class::unranked("device block");
+static BLOCK: Class = Class::new("device block");
 
 /// A device's place in the log. Requests for different blocks commute; for one block they are
 /// ordered, so each block is an object.

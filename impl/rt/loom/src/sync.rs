@@ -16,7 +16,7 @@ pub mod atomic {
     pub use std::sync::atomic::Ordering;
     use std::sync::atomic::Ordering::SeqCst;
 
-    static ATOMIC: Class = Class::unranked("atomic");
+    static ATOMIC: Class = Class::new("atomic");
 
     /// An atomic fence.
     pub fn fence(ordering: Ordering) {

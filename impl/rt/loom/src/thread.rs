@@ -8,8 +8,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-static TASK: Class = Class::unranked("task");
-static TOKEN: Class = Class::unranked("wake-up token");
+static TASK: Class = Class::new("task");
+static TOKEN: Class = Class::new("wake-up token");
 
 /// The stack of a task. loom counts it in words of 8 bytes.
 const STACK_WORDS: usize = 0x10000;

@@ -17,9 +17,9 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-static MUTEX: Class = Class::unranked("mutex");
-static RW_LOCK: Class = Class::unranked("reader-writer lock");
-static CONDITION: Class = Class::unranked("condition");
+static MUTEX: Class = Class::new("mutex");
+static RW_LOCK: Class = Class::new("reader-writer lock");
+static CONDITION: Class = Class::new("condition");
 
 /// The state of a lock that a writer holds; smaller states count readers.
 const WRITER: usize = usize::MAX;

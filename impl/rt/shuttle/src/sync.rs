@@ -16,7 +16,7 @@ pub mod atomic {
     pub use std::sync::atomic::Ordering;
     use std::sync::atomic::Ordering::SeqCst;
 
-    static ATOMIC: Class = Class::unranked("atomic");
+    static ATOMIC: Class = Class::new("atomic");
 
     /// An atomic fence: with sequentially consistent atomics it orders nothing more.
     pub fn fence(_ordering: Ordering) {}

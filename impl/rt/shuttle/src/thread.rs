@@ -14,8 +14,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-static TASK: Class = Class::unranked("task");
-static TOKEN: Class = Class::unranked("wake-up token");
+static TASK: Class = Class::new("task");
+static TOKEN: Class = Class::new("wake-up token");
 
 thread_local! {
     /// Tasks spawned and not yet joined in this execution.

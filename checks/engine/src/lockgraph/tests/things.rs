@@ -2,8 +2,8 @@
 
 use super::*;
 
-static PAGE_LOCK: Class = Class::unranked("page lock").part_of("page");
-static PAGE_FLAG: Class = Class::unranked("page flag").part_of("page");
+static PAGE_LOCK: Class = Class::new("page lock").part_of("page");
+static PAGE_FLAG: Class = Class::new("page flag").part_of("page");
 
 /// Pages of two locks each, taken one after the other as if by tasks that never meet.
 fn pages(orders: Vec<[(&'static Class, u64); 2]>) -> LockGraph {

@@ -159,9 +159,9 @@ fn pairs() -> Vec<Pair> {
     ]
 }
 
-/// Passes a turn to another thread and back, which is the only way through. Both threads stay on one
-/// processor, or the time of a hand-over would be that of waking another one, which is between 4 µs
-/// and 30 µs as the system likes.
+/// Passes a turn to another thread and back, which is the only way through. Both threads stay on
+/// one processor, or the time of a hand-over would be that of waking another one, which is between
+/// 4 µs and 30 µs as the system likes.
 macro_rules! condvar_side {
     ($copy:expr, $mutex:ident, $condvar:ident, $locked:expr, $waited:expr) => {
         Box::new(|times: u64| {

@@ -278,7 +278,8 @@ fn table() {
         let (name, low, cost, high) = (pair.name, at(1), at(2), at(3));
         let verdict = if cost <= GOAL { "" } else { "  above the goal" };
         println!(
-            "{name:24} {std:7.2} ns {facade:7.2} ns {cost:+7.2} %  {low:+.2} % to {high:+.2} %{verdict}"
+            "{name:24} {std:7.2} ns {facade:7.2} ns {cost:+7.2} %  {low:+.2} % to {high:+.2} %\
+             {verdict}"
         );
     }
 }

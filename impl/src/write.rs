@@ -42,7 +42,7 @@ pub fn buffered_write<D: Device>(
     offset: u64,
     bytes: &[u8],
 ) -> Result<(), FsError> {
-    write(fs, inode, offset, &UserBuffer::new(bytes)).1
+    write(fs, inode, offset, &UserBuffer::new(bytes), Beside::DirectIo).1
 }
 
 /// As [`buffered_write`], from a buffer that may not be readable to its end. Returns the number of
@@ -62,9 +62,35 @@ pub fn buffered_write_from<D: Device>(
     offset: u64,
     user: &UserBuffer<'_>,
 ) -> Result<usize, FsError> {
-    match write(fs, inode, offset, user) {
-        (0, Err(error)) => Err(error),
-        (written, _) => Ok(written),
+    written(write(fs, inode, offset, user, Beside::DirectIo))
+}
+
+/// As [`buffered_write_from`], for what a direct write has left to the page cache. Waits for all
+/// direct I/O first: who asked for direct I/O can not know that blocks are read, changed in part and
+/// written back, and what is in flight to their other parts would be overwritten with what they held
+/// before.
+///
+/// # Locking
+/// As [`buffered_write_from`].
+///
+/// # Errors
+/// As [`buffered_write_from`].
+///
+/// # Source
+/// linux v7.0 fs/ext4/file.c `ext4_dio_write_iter`, which does not wait here.
+pub fn buffered_write_rest<D: Device>(
+    fs: &Filesystem<D>,
+    inode: &Arc<Inode>,
+    offset: u64,
+    user: &UserBuffer<'_>,
+) -> Result<usize, FsError> {
+    written(write(fs, inode, offset, user, Beside::Nothing))
+}
+
+fn written((written, outcome): Progress) -> Result<usize, FsError> {
+    match outcome {
+        Err(error) if written == 0 => Err(error),
+        _ => Ok(written),
     }
 }
 
@@ -102,11 +128,19 @@ pub fn synchronous_write<D: Device>(
 /// How much was written, and why it ended there.
 pub(crate) type Progress = (usize, Result<(), FsError>);
 
+/// What may be in flight while a write goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    DirectIo,
+    Nothing,
+}
+
 fn write<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
     offset: u64,
     user: &UserBuffer<'_>,
+    beside: Beside,
 ) -> Progress {
     let end = match checked_end(offset, user.len() as u64) {
         Ok(end) => end,
@@ -119,6 +153,9 @@ fn write<D: Device>(
         return (0, Err(error));
     }
     let _rwsem = inode.i_rwsem.write();
+    if beside == Beside::Nothing {
+        (fs.protocol.inode_dio_wait)(fs, inode);
+    }
     let size = inode.size.get();
     if end > size
         && let Err(error) = (fs.protocol.zero_eof)(fs, inode, size, End::Grows)

@@ -248,6 +248,31 @@ fn an_unaligned_write_keeps_what_is_in_flight_around_it() {
     }
 }
 
+/// Found by such a history: what a direct write leaves to the page cache is less than a block, and
+/// another one to that block is in flight.
+#[test]
+fn a_rest_keeps_what_is_in_flight_around_it() {
+    let ops = [
+        Op::ZeroRange {
+            offset: 4_096,
+            len: 3_072,
+            keep: false,
+        },
+        Op::Async {
+            offset: 5_120,
+            len: 2_048,
+        },
+        Op::Direct {
+            offset: 4_096,
+            len: 2_048,
+            fault: Fault::BadFrom(1_025),
+        },
+    ];
+    for design in Design::ALL {
+        replay((design, Delalloc::Always), 1, 128, &ops);
+    }
+}
+
 /// Found by such a history: what a store had left beyond the end, in a block over a hole, became
 /// content when the end moved into that block and then past it.
 #[test]

@@ -17,7 +17,7 @@ use crate::inode::Inode;
 use crate::trace::{self, args};
 use crate::units::Lblk;
 use crate::user::UserBuffer;
-use crate::write::buffered_write_from;
+use crate::write::buffered_write_rest;
 use crate::zero_partial::End;
 use rt::sync::Arc;
 use std::ops::Range;
@@ -52,7 +52,7 @@ impl Mode {
 /// # Locking
 /// Takes: `i_rwsem`, shared for overwriting whole blocks inside the file, else exclusive; see the
 /// module for what comes under it. Where something is left for the page cache, what
-/// [`buffered_write_from`] takes, and then folio locks.
+/// [`buffered_write_rest`] takes, and then folio locks.
 ///
 /// # Crash
 /// Promises nothing: that is fsync's. But each byte is old or new, zero in a hole, never anything
@@ -283,7 +283,7 @@ fn fall_back<D: Device>(
     trace::step("fall back to buffered write", || {
         args([("from", offset.into())])
     });
-    let written = buffered_write_from(fs, inode, offset, rest)?;
+    let written = buffered_write_rest(fs, inode, offset, rest)?;
     if written > 0 {
         let end = offset + written as u64;
         let blocks = Lblk::containing(offset)..Lblk::round_up(end);

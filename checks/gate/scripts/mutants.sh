@@ -52,20 +52,26 @@ cutpoint=$CARGO_TARGET_DIR/release/cutpoint
 patches() {
     rm -rf "$scratch/patches"
     mkdir "$scratch/patches"
-    (cd "$copy" && cargo mutants --list --json --diff --package extfs-std --file "$1") |
+    # The sources are those of three packages and in none of their directories, so that paths have
+    # a ".." in them, with which --file finds nothing, and which git does not apply.
+    (cd "$copy" && cargo mutants --list --json --diff --package extfs-std) |
         python3 -c '
 import json, sys
-folder, sample, shard = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+text = sys.stdin.read().replace("impl/on-std/../src/", "impl/src/")
+folder, sample, shard, file = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 part, parts = map(int, shard.split("/"))
-mutants = json.load(sys.stdin)
+mutants = [mutant for mutant in json.loads(text) if mutant["file"] == file]
+if not mutants:
+    print(f"{file} has no mutants: is it a file of the core?", file=sys.stderr)
 step = max(1, len(mutants) // sample) if sample else 1
 chosen = mutants[::step][: sample or None]
 for number, mutant in enumerate(chosen[part - 1 :: parts]):
     with open(f"{folder}/{number:04}.patch", "w") as patch:
-        patch.write(mutant["diff"])
+        old, new, *changes = mutant["diff"].splitlines(keepends=True)
+        patch.writelines([old, old.replace("---", "+++"), *changes])
     with open(f"{folder}/{number:04}.name", "w") as name:
         name.write(mutant["name"])
-' "$scratch/patches" "$sample" "$shard"
+' "$scratch/patches" "$sample" "$shard" "$1"
 }
 
 # Scenarios whose correct protocols are checked in seconds.
@@ -99,7 +105,7 @@ for file; do
         [ -e "$patch" ] || continue
         what=$(cat "${patch%.patch}.name")
         ! grep -qF " $what" "$report" || continue
-        (cd "$copy" && git apply "$patch") || continue
+        (cd "$copy" && git apply -p0 "$patch") || exit 2
         echo "$(fate) $what" | tee -a "$report"
         (cd "$copy" && git checkout --quiet .)
     done

@@ -16,7 +16,7 @@ fn every_invariant_holds_with_every_rule() {
 /// What executions of the code are compared with promises the same.
 #[test]
 fn every_invariant_holds_in_the_configuration_of_the_scenario() {
-    holds(&ShortWritePunch::new(Config::of_scenario()), 20_517, 56);
+    holds(&ShortWritePunch::new(Config::of_scenario()), 1_170, 35);
 }
 
 #[test]

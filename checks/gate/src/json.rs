@@ -17,6 +17,8 @@ use std::path::Path;
 pub const CHECK_SCHEMA: &str = "cutpoint-check/1";
 /// The schema of [`ModelJson`].
 pub const MODEL_SCHEMA: &str = "cutpoint-model/1";
+/// The schema of [`CoverJson`].
+pub const COVER_SCHEMA: &str = "cutpoint-cover/1";
 /// The schema of [`DifferentialJson`].
 pub const DIFFERENTIAL_SCHEMA: &str = "cutpoint-differential/1";
 /// The schema of [`ReplayJson`].
@@ -180,6 +182,53 @@ pub struct ModelJson {
     /// Seconds of real time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_s: Option<f64>,
+}
+
+/// The result of `model cover`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoverJson {
+    /// [`COVER_SCHEMA`].
+    pub schema: String,
+    /// The model.
+    pub spec: String,
+    /// The scenario that the code ran.
+    pub scenario: String,
+    /// "Holds", "Violated", or "WithinBounds" if not all executions were explored.
+    pub verdict: String,
+    /// States of the model in which the power is on.
+    pub states: u64,
+    /// Of them, those that the code was in.
+    pub visited: u64,
+    /// Edges between the states.
+    pub edges: u64,
+    /// Edges that the exploration took.
+    pub explored: u64,
+    /// Edges that the tour took besides.
+    pub toured: u64,
+    /// Edges not taken, from states that the code passes within a turn.
+    pub passed: u64,
+    /// Edges not taken from other visited states: how many for each reason.
+    pub reasons: Vec<ReasonJson>,
+    /// Edges from states that are not visited.
+    pub behind: u64,
+    /// What is wrong with the reasons.
+    pub faults: Vec<String>,
+    /// Executions explored.
+    pub executions: u64,
+    /// Executions of the tour.
+    pub runs: u64,
+    /// Seconds of real time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_s: Option<f64>,
+}
+
+/// A reason why the code does not take edges.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReasonJson {
+    /// In words.
+    pub reason: String,
+    /// How many edges.
+    pub edges: u64,
 }
 
 /// The result of `differential`.

@@ -69,5 +69,6 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Minimise(args) => minimise::run(&args),
         Command::Model(ModelCommand::Check(args)) => model::run(&args),
         Command::Model(ModelCommand::Explore(args)) => model::explore(&args),
+        Command::Model(ModelCommand::Cover(args)) => model::cover(&args),
     }
 }

@@ -9,13 +9,11 @@ use cutpoint::crash::CutMode;
 use cutpoint::explore::{Options, Outcome, dpor};
 use cutpoint_suite::catalogue::Catalogue;
 use cutpoint_suite::check::{CONFORMS, check};
-use cutpoint_suite::conformance::edges::Coverage;
 use cutpoint_suite::conformance::{Automaton, Conforms, INVARIANT, Projection};
 use cutpoint_suite::conformance::{dio_extension, short_write_punch, writeback_truncate};
 use cutpoint_suite::on_shuttle;
 use cutpoint_suite::report::Verdict;
 use cutpoint_suite::request::{Conformance, Design, Request};
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 const TRUNCATE: &str = "writeback_vs_truncate";
@@ -216,45 +214,4 @@ fn seeded_variants_are_no_paths_of_the_model() {
     let missed = rows.filter(|(name, variant)| !is_caught(&variant.scenario, name));
     let missed: Vec<&str> = missed.map(|(name, _)| name.as_str()).collect();
     assert_eq!(missed, MISSED);
-}
-
-/// How much of each model's graph the executions of the correct protocol take, and what they leave
-/// out where they have been.
-#[test]
-fn executions_take_the_edges_of_the_models() {
-    for (scenario, least) in EDGES {
-        let coverage = match scenario {
-            TRUNCATE => coverage(scenario, writeback_truncate::Races::new()),
-            DIRECT => coverage(scenario, dio_extension::Races::new()),
-            _ => coverage(scenario, short_write_punch::Races::new()),
-        };
-        println!("{scenario}: {coverage:#?}");
-        let share = 100 * coverage.taken / coverage.at_visited;
-        assert!(share >= least, "{scenario}: {coverage:#?}");
-    }
-}
-
-/// The least share in percent of the edges from states in which executions have been. The rest are
-/// commits beyond the one that the scenario makes beside its tasks, completions of single blocks of
-/// an I/O, and the other orders of steps that commute, of which DPOR runs one.
-const EDGES: [(&str, u64); 3] = [(TRUNCATE, 60), (DIRECT, 50), (SHORT, 10)];
-
-fn coverage<P>(scenario: &str, projection: P) -> Coverage
-where
-    P: Projection + Clone,
-{
-    let mut automaton = Automaton::new(projection.clone());
-    let body = on_shuttle::runtime::body(scenario, None, Design::Im);
-    let options = Options {
-        stack_size: 1 << 18,
-        ..Options::default()
-    };
-    let mut taken = BTreeSet::new();
-    let body = body.expect("there is such a scenario");
-    dpor::explore(&options, body, &mut |execution| {
-        let labels = automaton.labels(execution.log);
-        taken.extend(automaton.edges(&labels));
-        ControlFlow::Continue(())
-    });
-    Coverage::of(&projection, &taken)
 }

@@ -118,6 +118,9 @@ pub struct Config {
     /// looks at the sizes again, and which deletes the orphan record at last if it is still there.
     /// The file begins as in the scenario.
     pub as_code: bool,
+    /// Whether commits and writeback come as in the scenario: a second commit when everything else
+    /// is done; and beside a write beyond the end a commit or writeback, and not both.
+    pub settles: bool,
     /// The rules in force.
     pub rules: Rules,
     /// Check this invariant only.
@@ -134,6 +137,7 @@ impl Default for Config {
             errors: true,
             commits: 2,
             as_code: false,
+            settles: false,
             rules: Rules::all(),
             only: None,
         }
@@ -172,8 +176,9 @@ impl Config {
             truncate: false,
             reads: 0,
             errors: false,
-            commits: 8,
+            commits: 2,
             as_code: true,
+            settles: true,
             ..Self::default()
         }
     }

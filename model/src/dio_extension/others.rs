@@ -101,9 +101,33 @@ pub(super) fn next_of_journal_and_power(
     let has_changes = state.inode.metadata() != state.disk.committed;
     // Between conversion and size the worker's handle is open.
     let handle_is_open = super::writeback::handle_is_open(state);
-    if has_changes && !handle_is_open && state.commits < model.config.commits {
+    let may_commit = state.commits < model.config.commits && may_commit(model, state);
+    if has_changes && !handle_is_open && may_commit {
         actions.push(Action::new(Actor::Journal, Step::Commit));
     }
+}
+
+/// Whether a commit can come now, if it has to come as in the scenario.
+fn may_commit(model: &DioExtension, state: &State) -> bool {
+    let is_beyond = state.first != Lblk(0);
+    let writes_back = is_beyond && state.writeback[0].at != WritebackAt::Begin;
+    let mut writeback = state.writeback.iter();
+    let is_done = writes_are_done(state)
+        && state.writeback[0].at == WritebackAt::Done
+        && writeback.all(|flush| matches!(flush.at, WritebackAt::Begin | WritebackAt::Done));
+    !model.config.settles || is_done || (state.commits == 0 && !writes_back)
+}
+
+/// Whether every direct write has returned, or has only its return left.
+fn writes_are_done(state: &State) -> bool {
+    let mut direct = state.direct.iter();
+    direct.all(|direct| matches!(direct.at, At::Unlocked | At::Done))
+}
+
+/// Whether writeback must wait, if it has to come as in the scenario.
+pub(super) fn writeback_must_wait(model: &DioExtension, state: &State) -> bool {
+    let is_beyond = state.first != Lblk(0);
+    model.config.settles && is_beyond && state.commits > 0 && !writes_are_done(state)
 }
 
 /// The step of a mount.

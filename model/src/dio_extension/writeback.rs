@@ -24,6 +24,7 @@ pub(super) fn next(model: &DioExtension, state: &State, actions: &mut Vec<Action
 /// The step at one block.
 fn next_of(model: &DioExtension, state: &State, flush: &Flush) -> Option<(Actor, Step)> {
     Some(match flush.at {
+        WritebackAt::Begin if super::others::writeback_must_wait(model, state) => return None,
         WritebackAt::Begin if state.folios[flush.block.index()].is_dirty() => {
             (Actor::Writeback, Step::LockFolio)
         }

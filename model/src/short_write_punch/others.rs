@@ -13,7 +13,9 @@ pub(super) fn next_of_fault(model: &ShortWritePunch, state: &State) -> Option<Ac
     let step = match state.fault {
         FaultAt::Begin => {
             let excluded = model.holds(Rule::PunchUnderInvalidateLock) && state.writer_punches();
-            return (!excluded).then(|| Action::on(Actor::Fault, Step::LockInvalidate, block));
+            let is_late = model.config.settles && !is_before_pass(state, model.config.passes);
+            return (!excluded && !is_late)
+                .then(|| Action::on(Actor::Fault, Step::LockInvalidate, block));
         }
         FaultAt::InvalidateLocked if state.folio_lock(block).is_none() => Step::LockFolio,
         FaultAt::FolioLocked => {
@@ -104,6 +106,9 @@ fn go_on_in_page(state: &mut State, index: usize) -> FaultAt {
 /// The step that writeback takes next, unless it has finished or must wait.
 pub(super) fn next_of_writeback(model: &ShortWritePunch, state: &State) -> Option<Action> {
     let block = state.writeback_next;
+    if model.config.settles && pass_must_wait(model, state) {
+        return None;
+    }
     let step = match state.writeback {
         WritebackAt::Between => match first_dirty(state) {
             Some(block) => {
@@ -125,6 +130,23 @@ pub(super) fn next_of_writeback(model: &ShortWritePunch, state: &State) -> Optio
         WritebackAt::Done => return None,
     };
     Some(Action::on(Actor::Writeback, step, block))
+}
+
+/// Whether so many passes remain, and the next of them has not begun.
+fn is_before_pass(state: &State, passes: u8) -> bool {
+    let begins = state.writeback == WritebackAt::Between && state.writeback_next == Lblk(0);
+    begins && state.passes == passes
+}
+
+/// Whether a pass can not begin yet: the same task stores first, and the last pass waits for all.
+fn pass_must_wait(model: &ShortWritePunch, state: &State) -> bool {
+    if !is_before_pass(state, state.passes) {
+        return false;
+    }
+    let stores = !matches!(state.fault, FaultAt::Begin | FaultAt::Done);
+    let writes = state.writer.at != WriterAt::Done;
+    let is_last = state.passes == 1 && model.config.passes > 1;
+    stores || (is_last && (writes || !state.ioends.is_empty()))
 }
 
 /// The first dirty block of the folio that writeback is at.
@@ -237,7 +259,8 @@ pub(super) fn next_of_rest(state: &State, actions: &mut Vec<Action>) {
 
 /// The folios that may be reclaimed: clean ones that nobody holds.
 pub(super) fn reclaimable(model: &ShortWritePunch, state: &State, actions: &mut Vec<Action>) {
-    if state.reclaims == 0 {
+    let is_between = is_before_pass(state, 1) && state.ioends.is_empty();
+    if state.reclaims == 0 || (model.config.settles && !is_between) {
         return;
     }
     // In the code the write call brings a folio in before it locks it.

@@ -122,6 +122,9 @@ pub struct Config {
     /// converts more of them before it ends the writeback of the first. And an append whose map is
     /// out of date gives its reservation back and begins again.
     pub as_code: bool,
+    /// Whether the file is settled in the end as in the scenario: the last pass begins, and commits
+    /// after the first come, when the truncating task and all I/O are done.
+    pub settles: bool,
     /// The rules in force.
     pub rules: Rules,
     /// Check this invariant only, instead of every invariant and every required situation. It must
@@ -141,6 +144,7 @@ impl Default for Config {
             crash: true,
             device_reorders: false,
             as_code: false,
+            settles: false,
             rules: Rules::all(),
             only: None,
         }
@@ -159,13 +163,14 @@ impl Config {
     }
 
     /// The configuration that executions of the code are compared with: the file of the scenario
-    /// `writeback_vs_truncate`, a second pass for what the first one leaves, I/O of several blocks,
-    /// and as many commits as anybody asks for.
+    /// `writeback_vs_truncate`, in which the journal commits once, and a second pass and commit for
+    /// what is left in the end; and I/O of several blocks.
     pub fn of_scenario() -> Self {
         Self {
             passes: 2,
-            commits: 8,
+            commits: 2,
             as_code: true,
+            settles: true,
             ..Self::default()
         }
     }
@@ -211,6 +216,18 @@ impl WritebackTruncate {
     /// Whether `rule` is in force.
     fn holds(&self, rule: Rule) -> bool {
         self.config.rules.hold(rule)
+    }
+
+    /// Whether the truncating task and all I/O are done, if what settles the file waits for them.
+    /// The task may do without the append.
+    fn is_calm(&self, state: &State) -> bool {
+        let appends = if self.config.rewrite {
+            truncate::APPEND
+        } else {
+            0
+        };
+        let left = self.program.len() - state.truncate;
+        !self.config.settles || ((left == 0 || left == appends) && state.ioends.is_empty())
     }
 
     /// The steps that can be taken next, apart from commits and crashes, which need no reason.

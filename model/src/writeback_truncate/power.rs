@@ -18,8 +18,13 @@ pub(super) fn next_of_journal_and_power(
     }
     // A commit waits until no handle is open. An empty transaction is not committed.
     let has_changes = state.inode.metadata() != state.disk.committed;
-    if state.commits < model.config.commits && has_changes && !state.handle_is_open(model.program())
-    {
+    let writeback = &state.writeback;
+    let passes = writeback.at != WritebackAt::Done
+        && (writeback.at != WritebackAt::Between || writeback.next != Lblk(0));
+    let settles = model.config.settles && state.commits > 0;
+    let must_wait = settles && (passes || !model.is_calm(state));
+    let may_commit = state.commits < model.config.commits && !must_wait;
+    if may_commit && has_changes && !state.handle_is_open(model.program()) {
         actions.push(Action::new(Actor::Journal, Step::Commit));
     }
     if model.config.crash {

@@ -9,6 +9,9 @@ use crate::file::{Extent, Folio, Lblk};
 use crate::rule::Rule;
 use crate::step::{Action, Actor, Step};
 
+/// The steps of the append.
+pub(super) const APPEND: usize = 2;
+
 /// The task's steps, in order.
 pub(super) fn program(config: &Config) -> Vec<Action> {
     let mut program = Vec::new();
@@ -88,7 +91,7 @@ fn remove(config: &Config) -> Vec<Action> {
 /// hold or want the lock of a folio that was not in the cache, so locking, copying and unlocking
 /// are one step.
 fn append(config: &Config) -> Vec<Action> {
-    let steps = [Step::InsertDelayed, Step::CopyIn];
+    let steps: [Step; APPEND] = [Step::InsertDelayed, Step::CopyIn];
     steps
         .map(|step| Action::on(Actor::Truncate, step, Lblk(config.truncate_to)))
         .to_vec()

@@ -12,6 +12,11 @@ use crate::step::{Action, Actor, Step};
 /// The step that writeback takes next, unless it has finished or must wait.
 pub(super) fn next(model: &WritebackTruncate, state: &State) -> Option<Action> {
     let block = state.writeback.next;
+    let is_last_pass = state.writeback.passes_left == 1 && model.config.passes > 1;
+    let begins = state.writeback.at == WritebackAt::Between && block == Lblk(0);
+    if is_last_pass && begins && !model.is_calm(state) {
+        return None;
+    }
     let step = match state.writeback.at {
         // Only dirty folios are written, and none that lies past the end of the file: a truncate
         // is about to drop it. `i_size` is sampled under the folio lock, but the truncate sets it

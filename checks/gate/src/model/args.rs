@@ -11,6 +11,8 @@ pub enum ModelCommand {
     Check(ModelArgs),
     /// Look at a model in a browser, state by state.
     Explore(ExploreArgs),
+    /// Drive the code over the edges of a model, and list those that it does not take.
+    Cover(CoverArgs),
 }
 
 /// The arguments of `model check`.
@@ -51,6 +53,20 @@ pub struct ExploreArgs {
     /// Where to listen; port 0 takes any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     pub address: SocketAddr,
+}
+
+/// The arguments of `model cover`.
+#[derive(Args, Debug)]
+pub struct CoverArgs {
+    /// The model: writeback_truncate, dio_extension or short_write_punch.
+    #[arg(value_name = "SPEC")]
+    pub spec: String,
+    /// Explore so many executions at most; then there is no verdict.
+    #[arg(long, value_name = "N")]
+    pub executions: Option<u64>,
+    /// Write the result as one JSON object; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
 }
 
 /// How large a model's configuration is.

@@ -1,10 +1,12 @@
 //! `cutpoint model`: every state of a model, with all rules or without some; its counterexamples
-//! as files; and stateright's explorer of it in a browser.
+//! as files; stateright's explorer of it in a browser; and which of its edges the code takes.
 
 pub mod args;
+mod cover;
 mod explore;
 mod export;
 
+pub use cover::run as cover;
 pub use explore::run as explore;
 
 use crate::exit::{Exit, Failure};

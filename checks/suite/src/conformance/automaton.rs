@@ -45,10 +45,6 @@ pub trait Conforms {
     /// if the model has no crash.
     fn recovered(&mut self, node: u32) -> Option<&[Recovered]>;
 
-    /// The steps of the model on every way that agrees with all of these events. Empty if none
-    /// does.
-    fn edges(&mut self, labels: &Labels) -> BTreeSet<Edge>;
-
     /// How many sets there are, and how many states are in them.
     fn size(&self) -> (usize, usize);
 }
@@ -57,18 +53,38 @@ pub trait Conforms {
 struct Node<S> {
     states: Vec<S>,
     /// Steps that nobody shows, from one of the states to another.
-    silent: Vec<(usize, usize, Edge)>,
+    silent: Vec<Link>,
+    /// For each state, the number of its being a state between two turns.
+    rests: Vec<u32>,
     next: BTreeMap<u32, Move>,
     recovered: Option<Option<Vec<Recovered>>>,
 }
 
+/// What an execution may do of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Item {
+    /// It takes a step.
+    Edge(Edge),
+    /// It is in a state between two turns. Where the code takes several steps of the model in one
+    /// turn, it passes states, and nobody else can go on there.
+    Rest(u64),
+}
+
+/// A way from a state of one set to a state of the next, or of the same.
+pub(super) struct Link {
+    /// The place of the state in its set.
+    pub(super) from: usize,
+    /// The place of the other.
+    pub(super) to: usize,
+    /// The numbers of the edges on the way.
+    pub(super) items: Vec<u32>,
+}
+
 /// Where what an event shows leads to.
-#[derive(Clone)]
 enum Move {
     To {
         node: u32,
-        /// From which state to which, and by which steps.
-        links: Vec<(usize, usize, Vec<Edge>)>,
+        links: Vec<Link>,
     },
     /// The model can not follow; perhaps because of these differences.
     Nowhere(Vec<String>),
@@ -83,6 +99,9 @@ pub struct Automaton<P: Projection> {
     labels: Vec<P::Label>,
     nodes: Vec<Node<P::State>>,
     index: BTreeMap<Vec<u64>, u32>,
+    /// What was come upon.
+    items: Vec<Item>,
+    item_numbers: BTreeMap<Item, u32>,
 }
 
 impl<P: Projection> Automaton<P> {
@@ -101,6 +120,8 @@ impl<P: Projection> Automaton<P> {
             labels: Vec::new(),
             nodes: Vec::new(),
             index: BTreeMap::new(),
+            items: Vec::new(),
+            item_numbers: BTreeMap::new(),
         };
         let start = automaton.projection.start();
         let (start, _) = automaton.node(start);
@@ -131,18 +152,39 @@ impl<P: Projection> Automaton<P> {
                 let way = Way::new(&self.projection, states[at].clone()).step(action);
                 let way = way.expect("the model offers it");
                 let to = add(&mut states, way.state);
-                silent.push((at, to, way.taken[0]));
+                silent.push((at, to, way.taken));
             }
             at += 1;
         }
+        let silent = silent.into_iter().map(|(from, to, steps)| Link {
+            from,
+            to,
+            items: self.numbered(steps),
+        });
+        let silent = silent.collect();
         self.intern(states, silent, given)
+    }
+
+    /// The numbers of edges.
+    fn numbered(&mut self, steps: Vec<Edge>) -> Vec<u32> {
+        let steps = steps.into_iter();
+        steps.map(|edge| self.number(Item::Edge(edge))).collect()
+    }
+
+    fn number(&mut self, item: Item) -> u32 {
+        let next = u32::try_from(self.items.len()).expect("there are few edges");
+        let number = *self.item_numbers.entry(item).or_insert(next);
+        if number == next {
+            self.items.push(item);
+        }
+        number
     }
 
     /// Finds the set among those that there are, or adds it.
     fn intern(
         &mut self,
         states: Vec<P::State>,
-        silent: Vec<(usize, usize, Edge)>,
+        silent: Vec<Link>,
         given: Vec<usize>,
     ) -> (u32, Vec<usize>) {
         let hashes: Vec<u64> = states.iter().map(hash).collect();
@@ -158,9 +200,14 @@ impl<P: Projection> Automaton<P> {
         }
         let number = u32::try_from(self.nodes.len()).expect("there are few sets");
         self.index.insert(key, number);
+        let models = states.iter().map(|s| hash(self.projection.in_model(s)));
+        let models: Vec<u64> = models.collect();
+        let rests = models.into_iter().map(|m| self.number(Item::Rest(m)));
+        let rests = rests.collect();
         self.nodes.push(Node {
             states,
             silent,
+            rests,
             next: BTreeMap::new(),
             recovered: None,
         });
@@ -198,9 +245,14 @@ impl<P: Projection> Automaton<P> {
         }
         let (node, places) = self.node(reached);
         let links = from.into_iter().zip(places).zip(steps);
+        let links = links.map(|((from, to), steps)| Link {
+            from,
+            to,
+            items: self.numbered(steps),
+        });
         Move::To {
             node,
-            links: links.map(|((from, to), steps)| (from, to, steps)).collect(),
+            links: links.collect(),
         }
     }
 
@@ -235,16 +287,92 @@ impl<P: Projection> Automaton<P> {
         let mut node = 0;
         for (event, label) in labels.iter().filter(|(event, _)| is_part(*event)) {
             path.push((node, *label));
-            match self.step(node, *label) {
-                Move::To { node: to, .. } => node = *to,
-                Move::Nowhere(differences) => {
-                    let differences = differences.clone();
-                    return Err(self.deviation(node, *event, *label, &differences));
-                }
-            }
+            node = self.follow(node, *label, *event)?;
         }
         path.push((node, u32::MAX));
         Ok(path)
+    }
+
+    /// The numbers of what is done on every way of the model that agrees with all of these events.
+    /// `rests` says for each whether somebody else could have gone on before it.
+    ///
+    /// # Errors
+    /// The first event that the model can not follow.
+    pub fn done(&mut self, labels: &Labels, rests: &[bool]) -> Result<BTreeSet<u32>, Deviation> {
+        let path = self.path(labels, &|_| true)?;
+        let mut done = BTreeSet::new();
+        let last = path.last().expect("a path has a beginning").0;
+        let mut alive: BTreeSet<usize> = (0..self.states(last)).collect();
+        for (at, (node, label)) in path.into_iter().enumerate().rev() {
+            if label != u32::MAX {
+                let mut before = BTreeSet::new();
+                let links = self.links(node, label).iter();
+                for link in links.filter(|link| alive.contains(&link.to)) {
+                    before.insert(link.from);
+                    done.extend(link.items.iter().copied());
+                }
+                alive = before;
+            }
+            // Unseen steps lead from lower to higher places or to ones that were there.
+            let mut grows = true;
+            while std::mem::take(&mut grows) {
+                for link in self.silent(node) {
+                    if alive.contains(&link.to) {
+                        done.extend(link.items.iter().copied());
+                        grows |= alive.insert(link.from);
+                    }
+                }
+            }
+            if rests.get(at) == Some(&true) {
+                done.extend(alive.iter().map(|state| self.rest(node, *state)));
+            }
+        }
+        Ok(done)
+    }
+
+    /// What has a number.
+    ///
+    /// # Panics
+    /// If nothing has.
+    pub fn item(&self, number: u32) -> Item {
+        self.items[number as usize]
+    }
+
+    /// The number of being in a state of a set between two turns.
+    pub(super) fn rest(&self, node: u32, state: usize) -> u32 {
+        self.nodes[node as usize].rests[state]
+    }
+
+    /// The set that a label leads to from a set.
+    ///
+    /// # Errors
+    /// The model can not follow; `event` is the one that shows the label.
+    pub(super) fn follow(&mut self, node: u32, label: u32, event: usize) -> Result<u32, Deviation> {
+        match self.step(node, label) {
+            Move::To { node, .. } => Ok(*node),
+            Move::Nowhere(differences) => {
+                let differences = differences.clone();
+                Err(self.deviation(node, event, label, &differences))
+            }
+        }
+    }
+
+    /// The ways from the states of a set by a label that was followed from there.
+    pub(super) fn links(&self, node: u32, label: u32) -> &[Link] {
+        match self.nodes[node as usize].next.get(&label) {
+            Some(Move::To { links, .. }) => links,
+            Some(Move::Nowhere(_)) | None => &[],
+        }
+    }
+
+    /// The steps within a set that nobody shows.
+    pub(super) fn silent(&self, node: u32) -> &[Link] {
+        &self.nodes[node as usize].silent
+    }
+
+    /// How many states a set has.
+    pub(super) fn states(&self, node: u32) -> usize {
+        self.nodes[node as usize].states.len()
     }
 }
 
@@ -278,17 +406,8 @@ impl<P: Projection> Conforms for Automaton<P> {
 
     fn walk(&mut self, labels: &Labels, is_part: &dyn Fn(usize) -> bool) -> Result<u32, Deviation> {
         let mut node = 0;
-        for (event, label) in labels {
-            if !is_part(*event) {
-                continue;
-            }
-            match self.step(node, *label) {
-                Move::To { node: to, .. } => node = *to,
-                Move::Nowhere(differences) => {
-                    let differences = differences.clone();
-                    return Err(self.deviation(node, *event, *label, &differences));
-                }
-            }
+        for (event, label) in labels.iter().filter(|(event, _)| is_part(*event)) {
+            node = self.follow(node, *label, *event)?;
         }
         Ok(node)
     }
@@ -305,37 +424,6 @@ impl<P: Projection> Conforms for Automaton<P> {
             Some(all)
         });
         recovered.as_deref()
-    }
-
-    fn edges(&mut self, labels: &Labels) -> BTreeSet<Edge> {
-        let mut edges = BTreeSet::new();
-        let Ok(path) = self.path(labels, &|_| true) else {
-            return edges;
-        };
-        let last = path.last().expect("a path has a beginning").0;
-        let mut alive: BTreeSet<usize> = (0..self.nodes[last as usize].states.len()).collect();
-        for (node, label) in path.into_iter().rev() {
-            let node = &self.nodes[node as usize];
-            if let Some(Move::To { links, .. }) = node.next.get(&label) {
-                let mut before = BTreeSet::new();
-                for (from, _, steps) in links.iter().filter(|(_, to, _)| alive.contains(to)) {
-                    before.insert(*from);
-                    edges.extend(steps.iter().copied());
-                }
-                alive = before;
-            }
-            // Unseen steps lead from lower to higher places or to ones that were there.
-            let mut grows = true;
-            while std::mem::take(&mut grows) {
-                for (from, to, edge) in &node.silent {
-                    if alive.contains(to) {
-                        edges.insert(*edge);
-                        grows |= alive.insert(*from);
-                    }
-                }
-            }
-        }
-        edges
     }
 
     fn size(&self) -> (usize, usize) {

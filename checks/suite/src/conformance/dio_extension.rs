@@ -17,6 +17,7 @@
 //!   in the section of `i_es_lock` under the folio lock, and the copy counts from the moment at
 //!   which it has raised `i_size`.
 
+use super::cover::Reasons;
 use super::recovered::{self, BLOCKS_MAX, Kind, Recovered};
 use super::seen::{Seen, SeenWhat};
 use super::{Projection, Way, Ways};
@@ -29,6 +30,7 @@ use label::{DIRECT, WHERE, of_op, of_step};
 use stateright::Model as _;
 
 mod label;
+mod reasons;
 
 pub use label::Label;
 
@@ -191,6 +193,10 @@ impl Projection for Races {
             found.push(recover(&self.model, &older)?);
         }
         Some(found)
+    }
+
+    fn reasons(&self) -> Reasons<DioExtension> {
+        reasons::REASONS
     }
 }
 

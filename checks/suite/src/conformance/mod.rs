@@ -25,11 +25,17 @@
 //! projection.
 
 pub mod automaton;
+pub mod cover;
 pub mod edges;
+pub mod graph;
 pub mod guide;
 pub mod recovered;
 pub mod seen;
+pub mod tour;
 pub mod way;
+
+mod order;
+mod plan;
 
 pub mod dio_extension;
 pub mod short_write_punch;
@@ -89,6 +95,9 @@ pub trait Projection {
 
     /// What recovery may find if the power fails in this state; `None` if the model has no crash.
     fn recovered(&self, state: &Self::State) -> Option<Vec<Recovered>>;
+
+    /// Why the code does not take some edges of the model's graph.
+    fn reasons(&self) -> cover::Reasons<Self::Model>;
 }
 
 /// The ways found so far, and why others were none.

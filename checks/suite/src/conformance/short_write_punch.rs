@@ -19,6 +19,7 @@
 //!
 //! The model has no crash, so what recovery finds is not compared.
 
+use super::cover::Reasons;
 use super::recovered::Recovered;
 use super::seen::{Seen, SeenWhat, block, range, small};
 use super::{Projection, Way, Ways};
@@ -28,6 +29,8 @@ use cutpoint_model::short_write_punch::state::{FaultAt, WritebackAt, WriterAt};
 use cutpoint_model::short_write_punch::{Config, ShortWritePunch, State as Model};
 use cutpoint_model::step::{Action, Actor, Step};
 use stateright::Model as _;
+
+mod reasons;
 
 /// Bytes of half a block.
 const HALF: u64 = crate::content::BLOCK_SIZE as u64 / 2;
@@ -274,6 +277,10 @@ impl Projection for Races {
 
     fn recovered(&self, _: &State) -> Option<Vec<Recovered>> {
         None
+    }
+
+    fn reasons(&self) -> Reasons<ShortWritePunch> {
+        reasons::REASONS
     }
 }
 

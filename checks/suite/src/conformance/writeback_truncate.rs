@@ -16,6 +16,7 @@
 //! - *A commit counts from the moment at which its transaction is closed.* Until it has finished,
 //!   a power cut may leave either the transaction or the one before it.
 
+use super::cover::Reasons;
 use super::recovered::{self, BLOCKS_MAX, Kind, Recovered};
 use super::seen::{Seen, SeenWhat};
 use super::{Projection, Way, Ways};
@@ -28,6 +29,7 @@ use label::{Found, FoundKind, of_op, of_step};
 use stateright::Model as _;
 
 mod label;
+mod reasons;
 
 pub use label::{Label, Sure};
 
@@ -170,6 +172,10 @@ impl Projection for Races {
             found.push(recover(&self.model, &older)?);
         }
         Some(found)
+    }
+
+    fn reasons(&self) -> Reasons<WritebackTruncate> {
+        reasons::REASONS
     }
 }
 

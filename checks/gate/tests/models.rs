@@ -284,3 +284,29 @@ fn the_explorer_is_photographed_in_a_browser() {
     assert!(bytes.len() > 30_000, "{} bytes", bytes.len());
     println!("{}", picture.display());
 }
+
+/// A bounded exploration gives no verdict, and a model that no executions are read as paths of has
+/// none to give.
+#[test]
+fn coverage_is_of_models_with_a_projection() {
+    let args = [
+        "model",
+        "cover",
+        "dio_extension",
+        "--executions",
+        "20",
+        "--json",
+        "-",
+    ];
+    let (code, text, message) = cutpoint(&args);
+    assert_eq!(code, Some(3), "{message}");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["schema"], "cutpoint-cover/1");
+    assert_eq!(document["verdict"], "WithinBounds");
+    assert_eq!(document["executions"], 20);
+    for spec in ["journal", "lock_order"] {
+        let (code, _, message) = cutpoint(&["model", "cover", spec]);
+        assert_eq!(code, Some(2), "{message}");
+        assert!(message.contains("short_write_punch"), "{message}");
+    }
+}

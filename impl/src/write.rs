@@ -66,9 +66,9 @@ pub fn buffered_write_from<D: Device>(
 }
 
 /// As [`buffered_write_from`], for what a direct write has left to the page cache. Waits for all
-/// direct I/O first: who asked for direct I/O can not know that blocks are read, changed in part and
-/// written back, and what is in flight to their other parts would be overwritten with what they held
-/// before.
+/// direct I/O first: who asked for direct I/O can not know that blocks are read, changed in part
+/// and written back, and what is in flight to their other parts would be overwritten with what they
+/// held before.
 ///
 /// # Locking
 /// As [`buffered_write_from`].

@@ -60,7 +60,7 @@ impl Profile {
     /// what more of them cost buys little, and the number is what the profile has time for.
     fn loom(self, request: Request) -> Request {
         let (preemptions, executions) = match self {
-            Profile::Quick => (2, 1_000),
+            Profile::Quick => (2, 300),
             Profile::Full => (3, 50_000),
         };
         Request {

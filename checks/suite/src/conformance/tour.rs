@@ -3,7 +3,7 @@
 //! Exploration runs one order of the turns of each Mazurkiewicz trace, and a model's graph has an
 //! edge for each order of steps that commute. So the tour goes over the graph like this: of every
 //! trace that shows something of its own, all orders of what it shows are followed in the model
-//! ([`super::plan`]), the one that takes most edges which no execution has taken yet becomes a
+//! (`plan`), the one that takes most edges which no execution has taken yet becomes a
 //! schedule, and the code runs by it. That goes on until no order of any trace has an edge to add.
 //!
 //! An edge counts as taken when an execution of the code took it, and not before. What is left in

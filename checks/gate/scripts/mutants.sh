@@ -14,7 +14,7 @@
 # The report has a line for each mutant: caught, survived or unbuildable, and what was changed. What
 # has a line already is not tried again, so a run that was killed goes on where it was: give it the
 # same report, and a new one when the core or the suite has changed.
-# Exit codes: 0 no mutant survived; 1 some did; 2 wrong usage.
+# Exit codes: 0 no mutant survived; 1 some did; 2 wrong usage, or a file without mutants.
 set -u
 usage() {
     sed -n '2,21s/^# \{0,1\}//p' "$0" >&2
@@ -62,7 +62,7 @@ folder, sample, shard, file = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.ar
 part, parts = map(int, shard.split("/"))
 mutants = [mutant for mutant in json.loads(text) if mutant["file"] == file]
 if not mutants:
-    print(f"{file} has no mutants: is it a file of the core?", file=sys.stderr)
+    sys.exit(f"{file} has no mutants: is it a file of the core?")
 step = max(1, len(mutants) // sample) if sample else 1
 chosen = mutants[::step][: sample or None]
 for number, mutant in enumerate(chosen[part - 1 :: parts]):
@@ -100,7 +100,7 @@ fate() {
 
 touch "$report"
 for file; do
-    patches "$file"
+    patches "$file" || exit 2
     for patch in "$scratch"/patches/*.patch; do
         [ -e "$patch" ] || continue
         what=$(cat "${patch%.patch}.name")

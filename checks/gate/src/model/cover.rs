@@ -129,7 +129,10 @@ fn text(document: &CoverJson) -> String {
         let _ = writeln!(text, "           {}", styled(BAD, fault));
     }
     let (style, verdict) = match document.verdict.as_str() {
-        "Holds" => (GOOD, "every edge is taken or has a reason"),
+        "Holds" => (
+            GOOD,
+            "every edge is taken, has a reason, or lies behind such edges",
+        ),
         "Violated" => (BAD, "the reasons are not those"),
         _ => (HALF, "not all executions were looked at: no verdict"),
     };

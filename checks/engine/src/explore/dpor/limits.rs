@@ -80,6 +80,15 @@ impl Progress {
     };
 }
 
+/// Something that the limits saw.
+#[derive(Clone, Copy, Debug)]
+enum Saw {
+    /// An operation of the subject at this place.
+    Operation(usize),
+    /// A choice of this task.
+    Choice(TaskId),
+}
+
 /// What one operation is to one limit.
 #[derive(Clone, Copy, Debug)]
 struct Role {
@@ -113,8 +122,9 @@ impl Subject {
     }
 }
 
-/// The limits of a search, with the progress of an execution. They are asked at every turn, so an
-/// operation is compared as one number, and with few others.
+/// The limits of a search, with the progress of an execution. What one execution has in common with
+/// the one before is not looked at again: what came after it is undone. They are asked at every
+/// other turn, so an operation is compared as one number, and with few others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limits {
     list: Vec<Limit>,
@@ -124,6 +134,10 @@ pub(super) struct Limits {
     keys: Vec<u64>,
     /// How many subjects are held back.
     held_back: usize,
+    /// The number of events that the progress is that of.
+    seen: usize,
+    /// What made the progress, each with the number of its event.
+    trail: Vec<(usize, Saw)>,
     /// A bit for every subject. Several may share one.
     about: u64,
     /// Whether the execution has left the search at a choice.
@@ -146,7 +160,9 @@ impl Limits {
             subject.roles.sort_by_key(|role| role.nth);
         }
         limits.list = list;
-        limits.begin();
+        for place in 0..limits.subjects.len() {
+            limits.note_held_back(place);
+        }
         limits
     }
 
@@ -184,16 +200,42 @@ impl Limits {
         &self.list
     }
 
-    /// Prepares for an execution.
-    pub(super) fn begin(&mut self) {
-        self.progress.fill(Progress::NONE);
+    /// Prepares for an execution whose first `kept` events are those of the one before.
+    pub(super) fn begin(&mut self, kept: usize) {
         self.is_left = false;
-        self.held_back = 0;
-        for subject in &mut self.subjects {
-            (subject.taken, subject.done) = (0, 0);
-            let held_back = subject.orders_of_next().count() > 0;
-            subject.is_held_back = held_back;
-            self.held_back += usize::from(subject.is_held_back);
+        self.seen = self.seen.min(kept);
+        while let Some((_, saw)) = self.trail.pop_if(|(number, _)| *number >= kept) {
+            match saw {
+                Saw::Operation(place) => self.undo_operation(place),
+                Saw::Choice(task) => self.undo_choice(task),
+            }
+        }
+    }
+
+    fn undo_operation(&mut self, place: usize) {
+        let taken = self.subjects[place].taken;
+        self.subjects[place].taken -= 1;
+        while let Some(before) = self.subjects[place].done.checked_sub(1)
+            && self.subjects[place].roles[before].nth == taken
+        {
+            self.subjects[place].done = before;
+            let role = self.subjects[place].roles[before];
+            if let Some(waiting) = role.waiting {
+                self.progress[role.limit] = Progress::NONE;
+                self.note_held_back(waiting);
+            }
+        }
+        self.note_held_back(place);
+    }
+
+    fn undo_choice(&mut self, by: TaskId) {
+        for (limit, progress) in self.list.iter().zip(&mut self.progress) {
+            if let Limit::Choice { task, nth, .. } = *limit
+                && task == by.0
+            {
+                progress.is_met &= progress.choices != nth;
+                progress.choices -= 1;
+            }
         }
     }
 
@@ -233,10 +275,15 @@ impl Limits {
     }
 
     /// Sees the event with this number, an operation.
-    pub(super) fn take(&mut self, number: u32, turn: &Move) {
+    pub(super) fn take(&mut self, number: usize, turn: &Move) {
+        if number < self.seen {
+            return;
+        }
+        self.seen = number + 1;
         let Some(place) = self.find(key_of(turn)) else {
             return;
         };
+        self.trail.push((number, Saw::Operation(place)));
         let subject = &mut self.subjects[place];
         subject.taken += 1;
         let taken = subject.taken;
@@ -245,7 +292,7 @@ impl Limits {
         {
             self.subjects[place].done += 1;
             if let Some(waiting) = role.waiting {
-                self.progress[role.limit].first_at = number;
+                self.progress[role.limit].first_at = number as u32;
                 self.progress[role.limit].is_met = true;
                 self.note_held_back(waiting);
             }
@@ -253,9 +300,12 @@ impl Limits {
         self.note_held_back(place);
     }
 
-    /// Sees that a task chooses. Answers whether a value is allowed.
-    pub(super) fn choose(&mut self, by: TaskId) -> impl Fn(u64) -> bool + use<> {
+    /// Sees that a task chooses, in the event with this number. Answers whether a value is allowed;
+    /// where the choice is a repetition, that was decided before, and every value is.
+    pub(super) fn choose(&mut self, number: usize, by: TaskId) -> impl Fn(u64) -> bool + use<> {
         let mut only = None;
+        let is_new = number >= self.seen;
+        self.seen = self.seen.max(number + 1);
         for (limit, progress) in self.list.iter().zip(&mut self.progress) {
             if let Limit::Choice {
                 task,
@@ -263,6 +313,7 @@ impl Limits {
                 of,
                 value,
             } = *limit
+                && is_new
                 && task == by.0
             {
                 progress.choices += 1;
@@ -271,6 +322,9 @@ impl Limits {
                     only = Some((value, of));
                 }
             }
+        }
+        if is_new && !self.list.is_empty() {
+            self.trail.push((number, Saw::Choice(by)));
         }
         move |value| only.is_none_or(|(only, of)| value == only || (only == 0 && value >= of))
     }

@@ -200,6 +200,12 @@ fn only(task: TaskId) -> Tasks {
     1 << task.0
 }
 
+/// The moves of those who are not allowed to go.
+fn waiting(moves: &[Move], allowed: Tasks) -> impl Iterator<Item = &Move> {
+    let is_waiting = move |turn: &&Move| allowed & only(turn.task) == 0;
+    moves.iter().filter(is_waiting)
+}
+
 fn lowest(tasks: Tasks) -> TaskId {
     TaskId(tasks.trailing_zeros() as u16)
 }
@@ -241,8 +247,6 @@ struct Dpor {
     arena: Vec<Move>,
     /// The level that is decided next.
     position: usize,
-    /// Levels below this one are a repetition: their races were looked for before.
-    fresh: usize,
     /// Levels below this one are a repetition whose races are still known.
     raced: usize,
     /// The last turn on the path.
@@ -262,8 +266,8 @@ struct Dpor {
     limits: Limits,
     /// The limits of the searches that are still to be made.
     units: std::vec::IntoIter<Vec<Limit>>,
-    /// The moves of this turn, where some are held back.
-    limited: Vec<Move>,
+    /// The moves of this turn, where they count as others.
+    counted: Vec<Move>,
     /// Whether there is to be one execution only.
     is_probe: bool,
     broken: Option<String>,
@@ -282,7 +286,6 @@ impl Dpor {
             levels: Vec::new(),
             arena: Vec::new(),
             position: 0,
-            fresh: 0,
             raced: 0,
             last_turn: None,
             started: false,
@@ -296,7 +299,7 @@ impl Dpor {
             by_first: Vec::new(),
             limits: Limits::default(),
             units: part.units.into_iter(),
-            limited: Vec::new(),
+            counted: Vec::new(),
             is_probe: false,
             broken: None,
         }
@@ -310,8 +313,8 @@ impl Dpor {
     }
 
     /// Remembers which operations wait for their objects as they are now.
-    fn note_waits(&mut self, moves: &[Move]) {
-        for waiting in moves.iter().filter(|turn| !turn.enabled) {
+    fn note_waits(&mut self, moves: &[Move], allowed: Tasks) {
+        for waiting in waiting(moves, allowed) {
             if let Some(state) = self.history.new_state(waiting) {
                 self.waits.insert(state);
             }
@@ -327,42 +330,52 @@ impl Dpor {
         });
     }
 
+    /// Those who can go and whom no limit holds back.
+    fn allowed(&self, moves: &[Move]) -> Tasks {
+        let enabled = moves.iter().filter(|turn| turn.enabled);
+        let allowed = enabled.filter(|turn| !self.limits.hold_back(turn));
+        allowed.fold(0, |set, turn| set | only(turn.task))
+    }
+
+    /// Enters the turn after the last level of the path. `None` if nobody can go on from there.
+    fn enter(&mut self, moves: &[Move], current: TaskId) -> Option<TaskId> {
+        let allowed = self.allowed(moves);
+        let chosen = self.open(moves, allowed, current);
+        match chosen {
+            Some(_) => self.note_waits(moves, allowed),
+            None => waiting(moves, allowed).for_each(|turn| self.find_races(turn)),
+        }
+        chosen
+    }
+
     /// Decides a turn. None of the moves need be enabled.
     fn decide(&mut self, moves: &[Move], current: TaskId) -> Pick {
         if self.tasks > TASKS_MAX {
             let why = format!("more than {TASKS_MAX} tasks");
             return Pick::Stop(StoppedBy::Unsupported(why));
         }
-        let enabled = moves.iter().filter(|turn| turn.enabled);
-        let enabled = enabled.fold(0, |set, turn| set | only(turn.task));
         let chosen = if self.broken.is_some() {
             return self.nondeterministic();
         } else if self.limits.is_left {
             return Pick::Blocked;
         } else if self.position < self.levels.len() {
-            match self.repeat(moves, enabled) {
+            match self.repeat(moves) {
                 Some(chosen) => chosen,
                 None => return self.nondeterministic(),
             }
         } else {
-            match self.open(moves, enabled, current) {
+            match self.enter(moves, current) {
                 Some(chosen) => chosen,
-                None => {
-                    self.ended(moves);
-                    return Pick::Blocked;
-                }
+                None => return Pick::Blocked,
             }
         };
         let Some(taken) = moves.iter().find(|turn| turn.task == chosen) else {
             return self.nondeterministic();
         };
-        if self.position >= self.fresh {
-            self.note_waits(moves);
-        }
         if self.position >= self.raced {
             self.find_races(taken);
         }
-        self.limits.take(self.position as u32, taken);
+        self.limits.take(self.position, taken);
         self.history.take(taken);
         self.last_turn = Some(self.position);
         self.position += 1;
@@ -388,7 +401,7 @@ impl Dpor {
         };
         self.limits = Limits::new(limits);
         self.waits.clear();
-        (self.fresh, self.raced) = (0, 0);
+        self.raced = 0;
         self.history.begin(0);
         true
     }
@@ -399,7 +412,6 @@ impl Policy for Dpor {
         self.position = 0;
         self.last_turn = None;
         self.tasks = 1;
-        self.limits.begin();
         if !self.started {
             self.started = true;
             return self.next_unit();
@@ -412,9 +424,10 @@ impl Policy for Dpor {
         loop {
             self.spend();
             if self.advance() {
-                self.fresh = self.levels.len() - 1;
-                self.raced = self.fresh;
-                self.history.begin(self.fresh);
+                // The last level decides something else now.
+                self.raced = self.levels.len() - 1;
+                self.history.begin(self.raced);
+                self.limits.begin(self.raced);
                 return true;
             }
             match self.levels.pop() {
@@ -444,27 +457,20 @@ impl Policy for Dpor {
     }
 
     fn pick(&mut self, moves: &[Move], current: TaskId, _tasks: &[&Task]) -> Pick {
-        let is_held_back = |turn: &Move| turn.enabled && self.limits.hold_back(turn);
-        if !self.plain_types && !moves.iter().any(is_held_back) {
+        if !self.plain_types {
             return self.decide(moves, current);
         }
-        let mut limited = std::mem::take(&mut self.limited);
-        limited.clear();
-        limited.extend(moves.iter().map(|turn| {
-            let turn = self.counted_as(turn);
-            Move {
-                enabled: turn.enabled && !self.limits.hold_back(&turn),
-                ..turn
-            }
-        }));
-        let pick = self.decide(&limited, current);
-        self.limited = limited;
+        let mut counted = std::mem::take(&mut self.counted);
+        counted.clear();
+        counted.extend(moves.iter().map(|turn| self.counted_as(turn)));
+        let pick = self.decide(&counted, current);
+        self.counted = counted;
         pick
     }
 
     fn choose(&mut self, _name: &'static str, of: u64) -> u64 {
         let task = log::current_task();
-        let allows = self.limits.choose(task);
+        let allows = self.limits.choose(self.position, task);
         let is_new = self.position == self.levels.len();
         if self.limits.is_left || (is_new && !self.open_choice(task, of, allows)) {
             self.limits.is_left = true;

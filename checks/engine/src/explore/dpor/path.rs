@@ -125,14 +125,11 @@ impl Dpor {
     }
 
     /// Repeats a turn. `None` if it is not the same as before.
-    pub(super) fn repeat(&mut self, moves: &[Move], enabled: Tasks) -> Option<TaskId> {
+    pub(super) fn repeat(&mut self, moves: &[Move]) -> Option<TaskId> {
         let level = self.levels[self.position];
         let same_moves = self.moves_from(level.moves).starts_with(moves);
         match level.kind {
-            Kind::Turn {
-                enabled: before,
-                chosen,
-            } if same_moves && enabled == before => Some(chosen),
+            Kind::Turn { chosen, .. } if same_moves => Some(chosen),
             _ => None,
         }
     }

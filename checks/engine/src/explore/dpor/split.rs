@@ -19,8 +19,10 @@
 //! were seen that are some hundred times as large as that. One that fewer decisions have led to
 //! seems larger as well, as if each of them halved it, and that can not be deceived so. Each alone
 //! is wrong by factors, so they are taken together, and nothing is computed with the sum: it only
-//! puts the searches in order. What makes the parts alike is that there are many searches, and more
-//! of them where some that are tried turn out to be large.
+//! says which to split next. What makes the parts alike is that there are many searches, more of
+//! them where some that are tried turn out to be large, and that they are dealt out in the order of
+//! what is undecided in them. By that, the larger of two parts of four measured programs had at most
+//! 1.5 % more than half; it was 2.2 % in the order in which they were split.
 
 use super::limits::Limit;
 use super::probe::{Prober, Seen};
@@ -40,7 +42,7 @@ const UNITS_MAX: usize = 1 << 12;
 const SAMPLES: usize = 2;
 /// They are tried for so many executions: it has to cost little, compared with a search of which
 /// all are as large.
-const SAMPLE_MAX: u64 = 256;
+const SAMPLE_MAX: u64 = 128;
 /// How many executions one should have in the mean. Each costs a run in every part, so fewer would
 /// cost too much; with more of them in it, it is better split.
 const EXECUTIONS_PER_UNIT: u64 = 64;
@@ -139,7 +141,8 @@ fn smaller(prober: &mut Prober<'_>, wanted: usize) -> Vec<Unit> {
     }
 }
 
-/// Splits what seems largest until there are as many as wanted, and puts the larger ones first.
+/// Splits what seems largest until there are as many as wanted, and puts those first in which more
+/// is undecided: however many decisions led to them, that says better how large they are.
 fn split_largest(prober: &mut Prober<'_>, units: &mut Vec<Unit>, wanted: usize) {
     // Of those that seem alike the first.
     let numbered = units.iter().enumerate();
@@ -166,7 +169,7 @@ fn split_largest(prober: &mut Prober<'_>, units: &mut Vec<Unit>, wanted: usize) 
             }
         }
     }
-    units.sort_by_key(|unit| Reverse(unit.size()));
+    units.sort_by_key(|unit| Reverse(unit.undecided.weight));
 }
 
 impl Part {
@@ -187,7 +190,7 @@ impl Unit {
         }
     }
 
-    /// How large it seems; only good for a comparison.
+    /// How large it seems, to say what to split; only good for a comparison.
     fn size(&self) -> i64 {
         let halved = DOUBLING * self.limits.len() as u64;
         self.undecided.weight as i64 - halved as i64

@@ -155,7 +155,6 @@ impl Dpor {
                 kind,
             });
         }
-        dpor.fresh = dpor.levels.len().saturating_sub(1);
         Ok(dpor)
     }
 }

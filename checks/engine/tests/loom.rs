@@ -44,6 +44,28 @@ fn loom_sees_the_same_number_of_traces() {
     assert_eq!(traces(mix(2, 5)).1, 17);
 }
 
+/// Waits for a lock in a frame below `depth` others of more than a kilobyte.
+fn wait_below(depth: u8, lock: &Mutex<u64>) -> u64 {
+    let filled = std::hint::black_box([depth; 1 << 10]);
+    let below = match depth {
+        0 => *lock.lock(),
+        _ => wait_below(depth - 1, lock),
+    };
+    below + u64::from(filled[usize::from(depth)])
+}
+
+#[test]
+fn the_main_task_may_have_deep_frames() {
+    let body = || {
+        let lock = Arc::new(Mutex::new(0));
+        let theirs = lock.clone();
+        let task = spawn("a", move || *theirs.lock() += 1);
+        assert!(wait_below(100, &lock) >= 5_050);
+        task.join();
+    };
+    assert_eq!(traces(body).1, 2);
+}
+
 #[test]
 fn a_deadlock_is_found_and_named() {
     let explored = explore(&Options::default(), || {

@@ -6,6 +6,7 @@ macro_rules! with_names {
         $call!($($args)*;
             append_vs_commit,
             dio_extend_vs_delalloc_writeback,
+            direct_vs_buffered_extension,
             direct_write_pair,
             direct_write_vs_read,
             dsync_direct_write,

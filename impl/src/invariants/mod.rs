@@ -6,6 +6,7 @@
 //! was written.
 
 pub mod context;
+mod counters;
 pub mod instant;
 pub mod quiescent;
 pub mod writeback;

@@ -1,14 +1,14 @@
 //! Invariants of a mounted file system while no call is in flight. Caches may be dirty.
 
-use super::Violation;
+use super::{Violation, counters};
 use crate::device::Device;
 use crate::disk::geometry::{FIRST_INO, JOURNAL_INO, ROOT_INO};
+use crate::disk::inode::FileType;
 use crate::error::FsError;
 use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::units::{Ino, Lblk, Pblk};
-use std::ops::Range;
 
 /// Evaluates all of them.
 ///
@@ -30,20 +30,11 @@ pub fn violations<D: Device>(fs: &Filesystem<D>) -> Result<Vec<Violation>, FsErr
         found.extend(i6(&inode, &data));
         found.extend(super::instant::violations(&inode, &data));
     }
-    found.extend(i2(fs, reserved));
-    found.extend(i15(fs)?);
+    let files = files_in_use(fs)?;
+    found.extend(counters::violations(fs, reserved, &files));
+    found.extend(i15(fs, &files));
     found.extend(i17(fs)?);
     Ok(found)
-}
-
-/// I2: what the inodes have reserved is what the file system has promised.
-fn i2<D: Device>(fs: &Filesystem<D>, reserved: u64) -> Option<Violation> {
-    let counters = fs.space().peek_counters();
-    (counters.dirty != reserved || counters.quota_reserved != reserved).then(|| Violation {
-        invariant: "I2",
-        expected: format!("{reserved} blocks are promised, as the inodes have reserved"),
-        observed: format!("{counters:?}"),
-    })
 }
 
 /// I5: every delayed block lies under a dirty block of the page cache.
@@ -104,26 +95,26 @@ fn i10(inode: &Inode) -> Option<Violation> {
 }
 
 /// I15: every block is owned by one file or is metadata, and marked so, or is free.
-fn i15<D: Device>(fs: &Filesystem<D>) -> Result<Option<Violation>, FsError> {
+fn i15<D: Device>(fs: &Filesystem<D>, files: &[File]) -> Option<Violation> {
     let geometry = fs.geometry();
     // By bit: this is evaluated at the end of every execution.
     let mut owners = vec![None; geometry.block_bits() as usize];
     for block in geometry.metadata_blocks() {
         owners[geometry.block_bit(block) as usize] = Some(Ino(0));
     }
-    for ino in inodes_in_use(fs) {
-        for block in owned_blocks(&*fs.inode(ino)?) {
-            if let Some(other) = owners[geometry.block_bit(block) as usize].replace(ino) {
-                return Ok(Some(Violation {
+    for file in files {
+        for block in &file.blocks {
+            if let Some(other) = owners[geometry.block_bit(*block) as usize].replace(file.ino) {
+                return Some(Violation {
                     invariant: "I15",
                     expected: format!("block {block} has one owner"),
-                    observed: format!("it belongs to inodes {other} and {ino}"),
-                }));
+                    observed: format!("it belongs to inodes {other} and {}", file.ino),
+                });
             }
         }
     }
     let bitmap = fs.space().peek_bitmap();
-    Ok((0..).zip(owners).find_map(|(bit, owner)| {
+    (0..).zip(owners).find_map(|(bit, owner)| {
         let used = bitmap.test(bit);
         (used != owner.is_some()).then(|| Violation {
             invariant: "I15",
@@ -133,7 +124,7 @@ fn i15<D: Device>(fs: &Filesystem<D>) -> Result<Option<Violation>, FsError> {
             ),
             observed: format!("in use: {used}"),
         })
-    }))
+    })
 }
 
 /// I17: no linked inode is on the orphan list.
@@ -185,19 +176,31 @@ pub fn inodes_in_use<D: Device>(fs: &Filesystem<D>) -> Vec<Ino> {
     [ROOT_INO, JOURNAL_INO].into_iter().chain(in_use).collect()
 }
 
-/// The blocks that a file's extents and extent tree occupy.
-pub fn owned_blocks(inode: &Inode) -> Vec<Pblk> {
-    let data = inode.read_data();
-    let ranges: Vec<Range<u64>> = data
-        .tree
-        .extents()
-        .iter()
-        .map(|extent| extent.pblk.0..extent.pblk.0 + u64::from(extent.len))
-        .collect();
-    ranges
-        .into_iter()
-        .flatten()
-        .map(Pblk)
-        .chain(data.tree.leaves().iter().copied())
-        .collect()
+/// What a file on disk occupies.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) ino: Ino,
+    /// The blocks of its extents and of its extent tree.
+    pub(super) blocks: Vec<Pblk>,
+    /// How many of them are leaves of the tree.
+    pub(super) leaves: u32,
+    pub(super) is_regular: bool,
+}
+
+/// What is in use, and what it occupies.
+fn files_in_use<D: Device>(fs: &Filesystem<D>) -> Result<Vec<File>, FsError> {
+    let file = |ino| {
+        let inode = fs.inode(ino)?;
+        let data = inode.read_data();
+        let extents = data.tree.extents().iter();
+        let content = extents.flat_map(|e| e.pblk.0..e.pblk.0 + u64::from(e.len));
+        let leaves = data.tree.leaves();
+        Ok(File {
+            ino,
+            blocks: content.map(Pblk).chain(leaves.iter().copied()).collect(),
+            leaves: leaves.len() as u32,
+            is_regular: FileType::of_mode(inode.attributes().mode) == Some(FileType::Regular),
+        })
+    };
+    inodes_in_use(fs).into_iter().map(file).collect()
 }

@@ -7,8 +7,8 @@
 //!
 //! # Limits
 //! - Five tasks, the main task and ended ones included.
-//! - The body runs in loom's main coroutine with a stack of 32 KiB: a spawned task would have more,
-//!   but would be one of the five. Bodies with deep frames should spawn themselves.
+//! - loom's main coroutine has a stack of 32 KiB, of which an overflow would look like a panic of
+//!   the body. So the body gets a larger one inside that coroutine, as spawned tasks have.
 //! - Choices always get 0, so a scenario that makes any is covered only for these.
 //! - A finding ends the search, whatever the options say.
 //! - With a preemption bound, loom leaves executions within the bound out at three tasks and more,
@@ -31,6 +31,9 @@ use std::time::Instant;
 
 /// The decisions that loom makes room for in one execution.
 const BRANCHES_MAX: usize = 20_000;
+
+/// The stack of the body.
+const STACK_BYTES: usize = 512 * 1024;
 
 /// The payload with which a search is left before its end.
 struct Leave;
@@ -114,7 +117,7 @@ fn run(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static, link
             pending::reset();
             rt_loom::thread::reset();
             log::set_current_task(TaskId(0));
-            body();
+            stacker::grow(STACK_BYTES, &body);
             pending::set(TaskId(0), Pending::Local);
         });
     }));

@@ -4,6 +4,7 @@ pub mod setting;
 
 pub mod append_vs_commit;
 pub mod dio_extend_vs_delalloc_writeback;
+pub mod direct_vs_buffered_extension;
 pub mod direct_write_pair;
 pub mod direct_write_vs_read;
 pub mod dsync_direct_write;

@@ -74,8 +74,7 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     );
 }
 
-/// Stores to both blocks, through a mapping. Apart, because loom's main task has little stack.
-#[inline(never)]
+/// Stores to both blocks, through a mapping.
 fn store_to_both(setting: &Setting) {
     for lblk in 0..2 {
         let block = content::block(Tag::First, lblk);
@@ -85,7 +84,6 @@ fn store_to_both(setting: &Setting) {
 }
 
 /// The contents that the file may then have.
-#[inline(never)]
 fn outcomes(has_punch: bool, has_store: bool) -> Vec<Vec<u8>> {
     let stored = |tag, lblk| content::block(tag, lblk).to_vec();
     let second = [

@@ -114,9 +114,7 @@ fn mount_options(blocks_per_folio: u32) -> MountOptions {
     }
 }
 
-/// Mounts an image on a device that records. What this keeps on the stack is gone when it returns:
-/// loom's main task has little.
-#[inline(never)]
+/// Mounts an image on a device that records.
 fn mount_recording(base: &Arc<Image>, blocks_per_folio: u32, mounting: &Mounting) -> Arc<Fs> {
     let device = Arc::new(RecordingDevice::with_base(base.clone()));
     let options = MountOptions {
@@ -172,7 +170,6 @@ impl Setting {
 
     /// What follows when all tasks have ended, in the main task alone: invariants, contents, fsync,
     /// and both again. What the file then holds is promised to survive.
-    #[inline(never)]
     pub fn settle(&self, is_expected: impl Fn(&[u8]) -> bool, expected: &str) {
         let (fs, inode) = (&*self.fs, &self.inode);
         self.check_quiescent();
@@ -207,7 +204,6 @@ impl Setting {
     }
 
     /// As [`Setting::settle`], of a file that has been deleted.
-    #[inline(never)]
     pub fn settle_gone(&self) {
         self.check_quiescent();
         let committed = self.fs.journal().commit_once();

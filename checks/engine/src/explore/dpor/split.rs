@@ -21,8 +21,8 @@
 //! is wrong by factors, so they are taken together, and nothing is computed with the sum: it only
 //! says which to split next. What makes the parts alike is that there are many searches, more of
 //! them where some that are tried turn out to be large, and that they are dealt out in the order of
-//! what is undecided in them. By that, the larger of two parts of four measured programs had at most
-//! 1.5 % more than half; it was 2.2 % in the order in which they were split.
+//! what is undecided in them. By that, the larger of two parts of four measured programs had at
+//! most 1.5 % more than half; it was 2.2 % in the order in which they were split.
 
 use super::limits::Limit;
 use super::probe::{Prober, Seen};

@@ -7,12 +7,14 @@
 Each mutant is asked what a change of the core would be asked before it is merged: do the correct
 protocols still hold? The scenarios come in order of what they take, each in the designs and with
 the bound of the quick gate. A mutant under which they hold goes on to the gate's other jobs on the
-core, the variants and the recorded counterexamples. What becomes of it:
+core, the variants and the recorded counterexamples, and last to the core's own tests and those of
+its locks. What becomes of it:
 
     caught       a correct protocol is violated; which invariant, in which scenario
     noticed      the protocols hold, but a scenario has other traces than it should, a state that
                  must be reached is not, or another job of the gate fails
-    survived     nothing tells it from the original
+    tested       the gate does not tell it from the original, but a test of the core does
+    survived     nothing does
     unbuildable  the compiler refuses it
 
 A mutant takes from ten seconds to two minutes. --every N takes each Nth of all that the files have,
@@ -42,7 +44,10 @@ ROOT = Path(__file__).resolve().parents[3]
 # What a file name begins with that is not the protocol.
 NOT_PROTOCOL = ["device/", "disk/", "invariants/", "journal/format/", "mkfs.rs"]
 # A mutant may loop, or fill the memory.
-PATIENCE = {"a build": 600, "a check": 120, "the gate": 600}
+PATIENCE = {"a build": 600, "a check": 120, "the gate": 600, "the tests": 900}
+# The core's own tests, and those of the suite that ask more of it than the scenarios do.
+TESTS = ["--package=extfs-std", "--package=cutpoint-suite", "--lib", "--test=ways"]
+TESTS += [f"--test={name}" for name in ["locks_dpor", "locks_loom", "failing_device"]]
 MEMORY_BYTES = 8 << 30
 
 
@@ -158,7 +163,10 @@ class Trial:
         code, found = self.cutpoint_json("the gate", "gate", *only, f"--certificate={self.result}")
         if code != 0:
             noticed += found.get("certified", {}).get("faults", [f"gate: exit code {code}"])
-        return ("noticed", "; ".join(noticed[:3])) if noticed else ("survived", "")
+        if noticed:
+            return "noticed", "; ".join(noticed[:3])
+        failed = self.run("the tests", "cargo", "test", "--quiet", "--profile=mutants", *TESTS)
+        return ("survived" if failed == 0 else "tested"), ""
 
 
 def main():

@@ -1,5 +1,5 @@
-//! Invariants of what the file system counts, while no call is in flight: each counter says what the
-//! files and the bitmap say.
+//! Invariants of what the file system counts, while no call is in flight: each counter says what
+//! the files and the bitmap say.
 
 use super::Violation;
 use super::quiescent::File;

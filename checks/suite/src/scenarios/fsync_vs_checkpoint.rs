@@ -2,14 +2,15 @@
 //! checkpoint, in the IM design.
 //!
 //! A file has one block, and a second that has been written since and is in the running
-//! transaction. A program writes the first again, in place, and calls fsync; when that has
-//! returned, both must survive. Meanwhile another task commits, and writes the log to its homes.
+//! transaction. A program writes the first again, in place, and calls fsync or fdatasync; when that
+//! has returned, both must survive. Meanwhile another task commits, and writes the log to its homes.
 //!
 //! What may go wrong: fsync relies on a commit that flushed before the data was complete; a commit
 //! block is durable before the log, or the tail of the log moves before the homes are durable;
 //! recovery empties the log before what it replayed is durable.
 
 use super::super::extfs::device::memory::Image;
+use super::super::extfs::rt::choose;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::{fsync, write, writeback};
 use super::setting::{self, ALL, Mounting, Setting, join, promise_durable};
@@ -56,8 +57,12 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     write::buffered_write(fs, inode, 0, first).expect("there is room");
 
     let promised = content.clone();
+    let sync = match choose("fsync, fdatasync", 2) {
+        0 => fsync::fsync,
+        _ => fsync::fdatasync,
+    };
     let program = setting.spawn("fsync", move |fs, inode| {
-        fsync::fsync(fs, inode).expect("fsync does not fail");
+        sync(fs, inode).expect("it does not fail");
         promise_durable(&promised);
         fs.in_flight().close();
     });

@@ -19,7 +19,7 @@
 //! [`Handle`]: crate::journal::Handle
 
 use crate::device::{Device, DeviceError};
-use crate::units::{BLOCK_SIZE, Block, Pblk, Tid};
+use crate::units::{BLOCK_SIZE, Block, Pblk};
 use rt::sync::{Arc, LeafMutex};
 use std::collections::BTreeMap;
 
@@ -30,15 +30,7 @@ pub struct Buffer {
     /// Sections that look at or change the same bytes are ordered by the lock that protects those
     /// bytes; changes to different bytes commute. Capturing the content is ordered against every
     /// change by the transaction barrier.
-    state: LeafMutex<BufferState>,
-}
-
-#[derive(Debug)]
-struct BufferState {
-    content: Arc<Block>,
-    /// The last transaction that took the buffer as one of its own. While that is the running
-    /// transaction, the content may change; later the field has no meaning.
-    joined: Option<Tid>,
+    content: LeafMutex<Arc<Block>>,
 }
 
 impl Buffer {
@@ -46,10 +38,7 @@ impl Buffer {
     pub fn new(pblk: Pblk, content: Block) -> Buffer {
         Buffer {
             pblk,
-            state: LeafMutex::new(BufferState {
-                content: Arc::new(content),
-                joined: None,
-            }),
+            content: LeafMutex::new(Arc::new(content)),
         }
     }
 
@@ -63,7 +52,7 @@ impl Buffer {
     /// # Locking
     /// Requires: the lock that protects what is looked at. `look` must not wait for anything.
     pub fn read<R>(&self, look: impl FnOnce(&Block) -> R) -> R {
-        self.state.with(|state| look(&state.content))
+        self.content.with(|content| look(content))
     }
 
     /// The content as it is now. Later changes do not show.
@@ -71,38 +60,15 @@ impl Buffer {
     /// # Locking
     /// As [`Buffer::read`].
     pub fn snapshot(&self) -> Arc<Block> {
-        self.state.with(|state| Arc::clone(&state.content))
-    }
-
-    /// The last transaction that took the buffer as one of its own.
-    pub fn joined(&self) -> Option<Tid> {
-        self.state.with(|state| state.joined)
-    }
-
-    /// Makes the buffer one of transaction `tid`'s.
-    ///
-    /// # Locking
-    /// Requires: an open handle of `tid`. All handles open at one time are of one transaction, so
-    /// all concurrent calls write the same value.
-    pub(crate) fn join(&self, tid: Tid) {
-        self.state.with(|state| state.joined = Some(tid));
-    }
-
-    /// Takes the buffer out of the running transaction.
-    ///
-    /// # Locking
-    /// Requires: an open handle, and that nobody else uses the block any more.
-    pub(crate) fn leave(&self) {
-        self.state.with(|state| state.joined = None);
+        self.content.with(|content| Arc::clone(content))
     }
 
     /// Changes the content; a commit that captured it keeps the old one.
     ///
     /// # Locking
-    /// Requires: an open handle whose transaction the buffer has joined.
+    /// Requires: an open handle whose transaction the buffer belongs to.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Block) -> R) -> R {
-        self.state
-            .with(|state| change(Arc::make_mut(&mut state.content)))
+        self.content.with(|content| change(Arc::make_mut(content)))
     }
 }
 

@@ -150,18 +150,10 @@ impl<'j> Handle<'j> {
         buffer: &Arc<Buffer>,
         change: impl FnOnce(&mut Block) -> R,
     ) -> Result<R, JournalError> {
-        self.get_write_access(buffer)?;
+        self.charge(buffer.pblk())?;
         let result = buffer.change(change);
         self.dirty_metadata(buffer);
         Ok(result)
-    }
-
-    /// Pays for the buffer and makes it one of the transaction's. A commit that captured its
-    /// content keeps that content.
-    fn get_write_access(&mut self, buffer: &Buffer) -> Result<(), JournalError> {
-        self.charge(buffer.pblk())?;
-        buffer.join(self.tid);
-        Ok(())
     }
 
     /// Files the buffer with the transaction, and takes back a revocation: the block is metadata
@@ -189,7 +181,6 @@ impl<'j> Handle<'j> {
     /// Requires: that nobody else uses the block.
     pub fn forget(&mut self, buffer: &Buffer) {
         let pblk = buffer.pblk();
-        buffer.leave();
         self.shared
             .with(|running| running.transaction.buffers.remove(&pblk));
     }
@@ -209,9 +200,7 @@ impl<'j> Handle<'j> {
             Args::new(&[arg("tid", self.tid.0), arg("block", pblk.0)])
         });
         self.shared.with(|running| {
-            if let Some(buffer) = running.transaction.buffers.remove(&pblk) {
-                buffer.leave();
-            }
+            running.transaction.buffers.remove(&pblk);
             running.transaction.revoked.insert(pblk);
         });
         Ok(())

@@ -2,8 +2,9 @@
 //! checkpoint, in the IM design.
 //!
 //! A file has one block, and a second that has been written since and is in the running
-//! transaction. A program writes the first again, in place, and calls fsync or fdatasync; when that
-//! has returned, both must survive. Meanwhile another task commits, and writes the log to its homes.
+//! transaction. A program writes the first again, in place, and calls fsync or fdatasync; when
+//! that has returned, both must survive. Meanwhile another task commits, and writes the log to its
+//! homes.
 //!
 //! What may go wrong: fsync relies on a commit that flushed before the data was complete; a commit
 //! block is durable before the log, or the tail of the log moves before the homes are durable;

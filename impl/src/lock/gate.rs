@@ -97,11 +97,6 @@ impl Gate {
         );
     }
 
-    /// How many are inside. Exact only for who closed the gate.
-    pub fn inside(&self) -> u32 {
-        self.state.peek() & !CLOSED
-    }
-
     fn change(&self, next: impl Fn(u32) -> Option<u32>) -> Option<()> {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {

@@ -10,7 +10,7 @@ use crate::fs::DataError;
 use crate::journal::JournalError;
 use crate::protocol::Protocol;
 use crate::writeback::writepages;
-use crate::{setattr, truncate, unlink, write};
+use crate::{punch_hole, setattr, truncate, unlink, write};
 
 const IO: &str = "a device error";
 
@@ -204,10 +204,8 @@ fn a_failed_log_write_makes_the_file_system_read_only() {
     }
 }
 
-/// An abort between the two handles of a truncate: the file is on no list in memory, and what was
-/// reserved for what it lost has been given back.
-#[test]
-fn a_truncate_that_an_abort_interrupts_leaves_nothing_in_memory() {
+/// An empty file whose journal is aborted as soon as folios of it are dropped.
+fn aborting_when_folios_go() -> Fixture {
     let protocol = Protocol {
         truncate_pagecache_range: |fs, inode, blocks| {
             truncate::truncate_pagecache_range(fs, inode, blocks);
@@ -221,11 +219,30 @@ fn a_truncate_that_an_abort_interrupts_leaves_nothing_in_memory() {
         Filesystem::mount_with_protocol(device.clone(), MountOptions::default(), protocol);
     let fs = mounted.unwrap().0;
     let inode = directory::create(&fs, NAME).unwrap();
-    write::buffered_write(&fs, &inode, 0, &pattern(1, 4 * BLOCK_SIZE)).unwrap();
-    let shrunk = truncate::truncate_down(&fs, &inode, BLOCK);
+    Fixture { device, fs, inode }
+}
+
+/// An abort between the two handles of a truncate: the file is on no list in memory, and what was
+/// reserved for what it lost has been given back.
+#[test]
+fn a_truncate_that_an_abort_interrupts_leaves_nothing_in_memory() {
+    let f = aborting_when_folios_go();
+    write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 4 * BLOCK_SIZE)).unwrap();
+    let shrunk = truncate::truncate_down(&f.fs, &f.inode, BLOCK);
     assert!(matches!(shrunk, Err(FsError::Journal(_))), "{shrunk:?}");
-    assert_eq!(fs.orphans().members(), []);
-    assert_eq!(quiescent::violations(&fs).unwrap(), []);
+    assert_eq!(f.fs.orphans().members(), []);
+    assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
+}
+
+/// The same in a hole punch: the folios of delayed blocks are gone, and so is what they reserved.
+#[test]
+fn a_hole_punch_that_an_abort_interrupts_gives_back_what_it_dropped() {
+    let f = aborting_when_folios_go();
+    write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 4 * BLOCK_SIZE)).unwrap();
+    let punched = punch_hole::punch_hole(&f.fs, &f.inode, BLOCK, 2 * BLOCK);
+    assert!(matches!(punched, Err(FsError::Journal(_))), "{punched:?}");
+    assert_eq!(f.reserved(), 2);
+    assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
 }
 
 #[test]

@@ -18,9 +18,9 @@ its locks. What becomes of it:
     unbuildable  the compiler refuses it
 
 A mutant takes from ten seconds to two minutes. --every N takes each Nth of all that the files have,
-beginning with the Ith, so that nights or machines share the work. Without files: the protocol, which
-is impl/src without formats, devices, invariants and mkfs; those are held to e2fsprogs and to the
-kernel by `cargo test`. Installs cargo-mutants if it is not there. Works on a copy of HEAD, so that
+beginning with the Ith, so that nights or machines share the work. Without files: the protocol,
+which is impl/src without formats, devices, invariants and mkfs; those are held to e2fsprogs and to
+the kernel by `cargo test`. Installs cargo-mutants if it is not there. Works on a copy of HEAD, so that
 what is being edited is neither tested nor touched; MUTANTS_TARGET_DIR keeps its builds.
 
 The report has a line for each mutant: outcome, by what, and the mutant, with tabs between. What has
@@ -57,7 +57,7 @@ def arguments():
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="a file of impl/src")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth mutant")
-    parser.add_argument("--from", type=int, default=1, metavar="I", dest="first", help="from the Ith")
+    parser.add_argument("--from", type=int, default=1, metavar="I", dest="first", help="the first")
     parser.add_argument("--report", type=Path, default=Path("mutants.tsv"), metavar="FILE")
     given = parser.parse_args()
     if not 1 <= given.first <= given.every:

@@ -79,6 +79,7 @@ fn a_direct_read_ends_at_the_end_of_the_file_and_finds_what_is_dirty() {
     let read = |offset, len| direct_read(&f.fs, &f.inode, offset, len).unwrap();
     assert_same(&read(1_000, 5_000), &bytes[1_000..]);
     assert_same(&read(10, 20), &bytes[10..30]);
+    assert_same(&read(1_500, 700), &bytes[1_500..2_200]);
     assert!(read(2_500, 1).is_empty());
 }
 

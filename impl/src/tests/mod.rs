@@ -6,6 +6,7 @@ mod direct;
 mod io_errors;
 mod mapped;
 mod ordered;
+mod punch;
 mod restart;
 mod retry;
 mod short_copy;

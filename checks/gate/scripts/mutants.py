@@ -10,23 +10,25 @@ the bound of the quick gate. A mutant under which they hold goes on to the gate'
 core, the variants and the recorded counterexamples, and last to the core's own tests and those of
 its locks. What becomes of it:
 
-    caught       a correct protocol is violated; which invariant, in which scenario
+    caught       the check of a correct protocol does not end well: an invariant is violated, the
+                 harness is broken, the process is aborted or has no end; and in which scenario
     noticed      the protocols hold, but a scenario has other traces than it should, a state that
                  must be reached is not, or another job of the gate fails
     tested       the gate does not tell it from the original, but a test of the core does
     survived     nothing does
     unbuildable  the compiler refuses it
 
-A mutant takes from ten seconds to two minutes. --every N takes each Nth of all that the files have,
-beginning with the Ith, so that nights or machines share the work. Without files: the protocol,
+A mutant takes from ten seconds to some minutes. --every N takes each Nth of all that the files
+have, beginning with the Ith, so that nights or machines share the work. Without files: the protocol,
 which is impl/src without formats, devices, invariants and mkfs; those are held to e2fsprogs and to
-the kernel by `cargo test`. Installs cargo-mutants if it is not there. Works on a copy of HEAD, so that
-what is being edited is neither tested nor touched; MUTANTS_TARGET_DIR keeps its builds.
+the kernel by `cargo test`. Installs cargo-mutants if it is not there. Works on a copy of HEAD, so
+that what is being edited is neither tested nor touched; MUTANTS_TARGET_DIR keeps its builds.
 
 The report has a line for each mutant: outcome, by what, and the mutant, with tabs between. What has
 a line is not tried again, so a run that was killed goes on where it was: give it the same report,
 and a new one when the core or the suite has changed.
-Exit codes: 0 no mutant survived; 1 some did; 2 wrong usage, or a file without mutants.
+Exit codes: 0 no mutant survived; 1 some did; 2 wrong usage, a file without mutants, or a core that
+does not pass by itself.
 """
 
 import argparse
@@ -65,6 +67,11 @@ def arguments():
     return given
 
 
+def give_up(why):
+    print(why, file=sys.stderr)
+    sys.exit(2)
+
+
 def mutants_of(copy, files):
     """The mutants of the files, or of the protocol, as (name, patch)."""
     # The sources are those of three packages and in none of their directories, so that paths have a
@@ -75,7 +82,7 @@ def mutants_of(copy, files):
     all_files = {mutant["file"] for mutant in mutants}
     for file in files:
         if file not in all_files:
-            sys.exit(f"{file} has no mutants: is it a file of the core? Name it from the root.")
+            give_up(f"{file} has no mutants: is it a file of the core? Name it from the root.")
 
     def is_wanted(file):
         inside = file.removeprefix("impl/src/")
@@ -139,7 +146,7 @@ class Trial:
     def fate(self):
         """What becomes of the mutant that is in the copy: the outcome, and by what."""
         build = ["cargo", "build", "--quiet", "--profile=mutants", "--package=cutpoint-gate"]
-        if self.run("a build", *build):
+        if self.run("a build", *build) != 0:
             return "unbuildable", ""
         noticed = []
         for scenario, design, arguments, traces in self.checks:
@@ -184,6 +191,10 @@ def main():
         trial = Trial(scratch)
         mutants = list(mutants_of(copy, given.files))[given.first - 1 :: given.every]
         todo = [mutant for mutant in mutants if mutant[0] not in tried]
+        # Where the core itself does not pass, whatever becomes of a mutant says nothing.
+        outcome, by = trial.fate()
+        if outcome != "survived":
+            give_up(f"without any mutant, the core is {outcome} already: {by}")
         for number, (name, patch) in enumerate(todo, 1):
             apply = ["git", "-C", copy, "apply", "-p0"]
             subprocess.run(apply, input=patch, text=True, check=True)

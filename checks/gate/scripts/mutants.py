@@ -180,9 +180,6 @@ def main():
     given = arguments()
     if shutil.which("cargo-mutants") is None:
         subprocess.run(["cargo", "install", "--locked", "cargo-mutants"], check=True)
-    given.report.touch()
-    lines = given.report.read_text().splitlines()
-    tried = {line.split("\t")[2] for line in lines}
     scratch = Path(tempfile.mkdtemp())
     copy = scratch / "copy"
     worktree = ["git", "-C", str(ROOT), "worktree"]
@@ -190,6 +187,9 @@ def main():
     try:
         trial = Trial(scratch)
         mutants = list(mutants_of(copy, given.files))[given.first - 1 :: given.every]
+        given.report.touch()
+        lines = given.report.read_text().splitlines()
+        tried = {line.split("\t")[2] for line in lines}
         todo = [mutant for mutant in mutants if mutant[0] not in tried]
         # Where the core itself does not pass, whatever becomes of a mutant says nothing.
         outcome, by = trial.fate()

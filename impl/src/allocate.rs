@@ -120,7 +120,7 @@ pub fn change_tree<D: Device, R>(
     let result = change(&mut tree)?;
     let layout = tree.layout();
     let mut leaves = tree.leaves().to_vec();
-    add_leaves(fs, handle, data, &mut leaves, layout.len())?;
+    add_leaf(fs, handle, data, &mut leaves, layout.len())?;
     while leaves.len() > layout.len() {
         let Some(leaf) = leaves.pop() else { break };
         handle.revoke(leaf)?;
@@ -145,30 +145,24 @@ pub fn change_tree<D: Device, R>(
     Ok(result)
 }
 
-/// Allocates leaves until there are `wanted`, or none of them.
-fn add_leaves<D: Device>(
+/// Allocates one more leaf, if that many are `wanted`. No change of a tree takes two more: it adds
+/// two extents at most.
+fn add_leaf<D: Device>(
     fs: &Filesystem<D>,
     handle: &mut Handle<'_>,
     data: &mut DataGuard<'_>,
     leaves: &mut Vec<Pblk>,
     wanted: usize,
 ) -> Result<(), FsError> {
-    let before = leaves.len();
-    while leaves.len() < wanted {
-        let goal = leaves.last().map_or(Pblk(0), |leaf| Pblk(leaf.0 + 1));
-        match fs.space().allocate(handle, goal, 1) {
-            Ok(block) => leaves.push(block.start),
-            Err(error) => {
-                for leaf in leaves.split_off(before) {
-                    fs.space().give_back(handle, leaf..Pblk(leaf.0 + 1))?;
-                }
-                return Err(error);
-            }
-        }
+    let added = wanted.saturating_sub(leaves.len());
+    assert!(added <= 1, "a change of a tree takes {added} more leaves");
+    if added == 1 {
+        // The last leaf is in use, so that the first free block after it is taken.
+        let goal = leaves.last().copied().unwrap_or_default();
+        leaves.push(fs.space().allocate(handle, goal, 1)?.start);
     }
-    let added = (leaves.len() - before) as u32;
-    fs.space().claim_metadata(added);
-    data.quota_used += u64::from(added);
+    fs.space().claim_metadata(added as u32);
+    data.quota_used += added as u64;
     Ok(())
 }
 

@@ -111,7 +111,7 @@ fn write_through<D: Device>(
     let lblk = Lblk::containing(at);
     let folio = inode.cache.grab(lblk);
     let mut guard = folio.lock();
-    if !guard.is_attached() {
+    if !(fs.protocol.write_folio_is_attached)(&guard) {
         return Ok(Copied::Detached);
     }
     let iomap = match &mut handle {

@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn who_has_not_been_told_of_one_error_is_told_of_the_next() {
+        let errors = MappingErrors::new(12);
+        let first = opened(&errors);
+        errors.set(FsError::NoSpace);
+        let late = opened(&errors);
+        assert_eq!(told(&errors, &first), Some(FsError::NoSpace));
+        errors.set(FsError::ReadOnly);
+        assert_eq!(told(&errors, &late), Some(FsError::ReadOnly));
+        assert_eq!(told(&errors, &first), Some(FsError::ReadOnly));
+    }
+
+    #[test]
     fn the_flag_is_taken_by_who_asks_first() {
         let errors = MappingErrors::new(12);
         errors.set(FsError::NoSpace);

@@ -7,7 +7,7 @@ use crate::design::Design;
 use crate::device::Device;
 use crate::error::FsError;
 use crate::fs::Filesystem;
-use crate::inode::{Inode, LastUser};
+use crate::inode::Inode;
 use crate::journal::Handle;
 use crate::trace::args;
 use crate::units::Lblk;
@@ -33,8 +33,8 @@ const DELETE_CREDITS: u32 = orphan::CREDITS + allocate::CREDITS + 1;
 /// As [`delete`].
 pub fn iput<D: Device>(fs: &Filesystem<D>, inode: &Arc<Inode>) -> Result<(), FsError> {
     match inode.put() {
-        LastUser::OfNothing => delete(fs, inode),
-        LastUser::OfFile | LastUser::No => Ok(()),
+        true => delete(fs, inode),
+        false => Ok(()),
     }
 }
 

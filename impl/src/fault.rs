@@ -218,7 +218,7 @@ fn with_page<D: Device>(
     section: impl FnOnce(&mut FolioGuard<'_>, Range<Lblk>) -> Result<(), FsError>,
 ) -> Result<(), FsError> {
     loop {
-        if inode.cache.folio_range(lblk).start >= Lblk::round_up(inode.size.get()) {
+        if inode.cache.folio_start(lblk) >= Lblk::round_up(inode.size.get()) {
             return Err(FsError::BeyondEnd);
         }
         let folio = inode.cache.grab(lblk);
@@ -276,7 +276,7 @@ pub fn protect_partial_folio(guard: &mut FolioGuard<'_>) {
 /// folio lock.
 pub fn pagecache_isize_extended(inode: &Inode, from: u64, to: u64) {
     let next = Lblk::round_up(from);
-    if to <= next.offset() || inode.cache.folio_range(next).start == next {
+    if to <= next.offset() || inode.cache.folio_start(next) == next {
         return;
     }
     let Some(folio) = inode.cache.next(next..Lblk(next.0 + 1)) else {

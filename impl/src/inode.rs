@@ -78,17 +78,6 @@ struct Users {
     links: u16,
 }
 
-/// Whether who closes a file was the last to have it open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LastUser {
-    /// Somebody else has it open.
-    No,
-    /// Nobody else has, and it has a name.
-    OfFile,
-    /// Nobody else has, and it has no name, so that nobody will ever again.
-    OfNothing,
-}
-
 /// What `i_data_sem` protects.
 #[derive(Debug)]
 pub struct InodeData {
@@ -257,19 +246,16 @@ impl Inode {
         self.users.write(|users| users.count += 1);
     }
 
-    /// Counts one user less; says whether that was the last one. Who never counted itself, like a
-    /// reader of a file that stays, has nothing to take back.
+    /// Counts one user less; says whether that was the last one of an inode without a name, so
+    /// that nobody will ever find it again. Who never counted itself, like a reader of a file that
+    /// stays, has nothing to take back.
     ///
     /// # Source
     /// linux v7.0 fs/inode.c `iput`, `iput_final`: both questions are asked under `i_lock`.
-    pub(crate) fn put(&self) -> LastUser {
+    pub(crate) fn put(&self) -> bool {
         self.users.write(|users| {
             users.count = users.count.saturating_sub(1);
-            match (users.count, users.links) {
-                (0, 0) => LastUser::OfNothing,
-                (0, _) => LastUser::OfFile,
-                _ => LastUser::No,
-            }
+            users.count == 0 && users.links == 0
         })
     }
 

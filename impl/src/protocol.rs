@@ -19,6 +19,7 @@ use crate::fs::Filesystem;
 use crate::inode::{DataGuard, Inode};
 use crate::ioend::Ioend;
 use crate::journal::{Handle, JournalSteps};
+use crate::lock::ReadGuard;
 use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
@@ -114,6 +115,9 @@ pub struct Protocol<D: Device> {
     /// Before a buffered write copies: finds what it writes into, and reserves space for it.
     pub buffered_write_begin: fn(&Filesystem<D>, &Inode, Range<Lblk>) -> Result<Iomap, FsError>,
 
+    /// Whether a folio that a buffered write has looked up, and then locked, is the file's still.
+    pub write_folio_is_attached: fn(&FolioGuard<'_>) -> bool,
+
     /// Whether the mapping that a buffered write looked up still holds, once it has locked the
     /// folio.
     pub write_map_is_valid: fn(&Inode, Cookie) -> bool,
@@ -185,6 +189,9 @@ pub struct Protocol<D: Device> {
 
     /// Before blocks are removed: waits until no direct I/O to the file is under way.
     pub inode_dio_wait: fn(&Filesystem<D>, &Inode),
+
+    /// Before a direct read looks at the size: keeps it, and the blocks, as they are.
+    pub dio_read_lock: fn(&Inode) -> Option<ReadGuard<'_, ()>>,
 
     /// Whether a direct write that ends at byte `end` may have to raise a size.
     pub dio_extends: fn(&Inode, u64) -> bool,
@@ -259,6 +266,7 @@ impl<D: Device> Protocol<D> {
             nonda_switch: delalloc::nonda_switch,
             get_block: da_write::get_block,
             buffered_write_begin: delalloc::write_begin,
+            write_folio_is_attached: write::folio_is_attached,
             write_map_is_valid: write::map_is_valid,
             buffered_write_end: delalloc::write_end,
             unused_blocks: delalloc::unused_blocks,
@@ -281,6 +289,7 @@ impl<D: Device> Protocol<D> {
             protect_partial_folio: fault::protect_partial_folio,
             pagecache_isize_extended: fault::pagecache_isize_extended,
             inode_dio_wait: direct::inode_dio_wait,
+            dio_read_lock: direct::read::lock_for_read,
             dio_extends: direct::checks::extends,
             dio_needs_exclusive: direct::checks::needs_exclusive,
             dio_drain_before: direct::checks::drain_before,

@@ -19,6 +19,7 @@ use crate::lock::{Key, SpinLock, class};
 use crate::units::{Ino, Pblk};
 use rt::sync::Arc;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::ops::Range;
 
 /// The free space of a file system.
@@ -178,7 +179,7 @@ impl Space {
             let range = found.ok_or(FsError::NoSpace)?;
             for block in range.start.0..range.end.0 {
                 let was_free = group.blocks.set(self.geometry.block_bit(Pblk(block)));
-                expect_i15(was_free, Pblk(block), "free before it is allocated");
+                expect_i15(was_free, "block", block, "free before it is allocated");
             }
             group.descriptor.free_blocks -= (range.end.0 - range.start.0) as u32;
             group.log_blocks(handle, &self.buffers, self.geometry.seed)?;
@@ -225,7 +226,7 @@ impl Space {
         self.group.write(|group| {
             for block in range.start.0..range.end.0 {
                 let was_used = group.blocks.clear(self.geometry.block_bit(Pblk(block)));
-                expect_i15(was_used, Pblk(block), "in use before it is freed");
+                expect_i15(was_used, "block", block, "in use before it is freed");
                 group.freed.insert(Pblk(block));
             }
             group.descriptor.free_blocks += len as u32;
@@ -282,9 +283,9 @@ impl Space {
     /// [`FsError::Journal`].
     pub fn free_inode(&self, handle: &mut Handle<'_>, ino: Ino) -> Result<(), FsError> {
         self.group.write(|group| {
-            if group.inodes.clear(ino.0 - 1) {
-                group.descriptor.free_inodes += 1;
-            }
+            let was_used = group.inodes.clear(ino.0 - 1);
+            expect_i15(was_used, "inode", ino.0, "in use before it is freed");
+            group.descriptor.free_inodes += u32::from(was_used);
             group.log_inodes(handle, &self.buffers, self.geometry.seed)
         })
     }
@@ -319,33 +320,29 @@ impl Counters {
     }
 }
 
-/// Reports a block whose bit was not as its owner must have left it.
-fn expect_i15(holds: bool, block: Pblk, demand: &'static str) {
+/// Reports a block or an inode whose bit was not as its owner must have left it.
+fn expect_i15(holds: bool, what: &str, number: impl Display, demand: &str) {
     if !holds {
         rt::finding(
             "I15",
-            || format!("block {block} is {demand}"),
+            || format!("{what} {number} is {demand}"),
             || "it is not".into(),
         );
     }
 }
 
 impl Group {
-    /// Finds a run of blocks that are free and may be handed out.
+    /// Finds a run of blocks that are free and may be handed out: the first from the goal on, or if
+    /// there is none, the first of all.
     fn find_run(&self, geometry: &Geometry, goal: Pblk, len_max: u32) -> Option<Range<Pblk>> {
-        let bits = geometry.block_bits();
         let goal = if goal.0 < geometry.blocks && goal.0 > 0 {
             geometry.block_bit(goal)
         } else {
             0
         };
-        for (from, to) in [(goal, bits), (0, goal)] {
+        for from in [goal, 0] {
             let mut at = from;
-            while let Some(run) = self
-                .blocks
-                .find_run(at, len_max)
-                .filter(|run| run.start < to)
-            {
+            while let Some(run) = self.blocks.find_run(at, len_max) {
                 let is_free = |bit: &u32| !self.freed.contains(&geometry.bit_block(*bit));
                 let start = run.clone().find(is_free);
                 if let Some(start) = start {

@@ -236,7 +236,9 @@ fn write_mapped<D: Device>(
         let mut guard = folio.lock();
         // The mapping was looked up before the folio was locked: it holds only while its cookie
         // does.
-        if !guard.is_attached() || !(fs.protocol.write_map_is_valid)(inode, iomap.cookie) {
+        if !(fs.protocol.write_folio_is_attached)(&guard)
+            || !(fs.protocol.write_map_is_valid)(inode, iomap.cookie)
+        {
             break;
         }
         let block_end = lblk.offset() + BLOCK_SIZE as u64;
@@ -302,6 +304,17 @@ pub(crate) fn forget_beyond_eof(inode: &Inode, guard: &mut FolioGuard<'_>, lblk:
     if lblk.offset() >= inode.size.get() {
         guard.invalidate(lblk..Lblk(lblk.0 + 1));
     }
+}
+
+/// Whether a folio that a writer looked up before it locked it is the file's still.
+///
+/// # Locking
+/// Requires: the folio lock, which `guard` is.
+///
+/// # Source
+/// linux v7.0 mm/filemap.c `__filemap_get_folio`, which starts again if not.
+pub fn folio_is_attached(guard: &FolioGuard<'_>) -> bool {
+    guard.is_attached()
 }
 
 /// Whether the mapping that a writer looked up before it locked the folio is still true.

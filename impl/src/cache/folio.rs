@@ -127,10 +127,11 @@ impl Folio {
         self.writeback.peek()
     }
 
-    /// The blocks of the file that the folio holds.
+    /// The blocks of the file that the folio holds. The last folio that a file can have holds one
+    /// more, which has no number and is never used.
     pub fn range(&self) -> Range<Lblk> {
         let start = self.index * self.blocks;
-        Lblk(start)..Lblk(start + self.blocks)
+        Lblk(start)..Lblk(start.saturating_add(self.blocks))
     }
 
     /// The dirty blocks of the file, for invariants: not an operation.

@@ -45,10 +45,9 @@ impl PageCache {
         lblk.0 / self.blocks_per_folio
     }
 
-    /// The blocks of the folio that holds a block, whether it is there or not.
-    pub fn folio_range(&self, lblk: Lblk) -> Range<Lblk> {
-        let start = self.index_of(lblk) * self.blocks_per_folio;
-        Lblk(start)..Lblk(start + self.blocks_per_folio)
+    /// The first block of the folio that holds a block, whether it is there or not.
+    pub fn folio_start(&self, lblk: Lblk) -> Lblk {
+        Lblk(self.index_of(lblk) * self.blocks_per_folio)
     }
 
     /// The folios that touch a range of blocks, in order.
@@ -93,11 +92,6 @@ impl PageCache {
         let index = guard.index();
         guard.detach();
         self.folios.write(|folios| folios.remove(&index));
-    }
-
-    /// How many folios there are, for invariants and reports: not an operation.
-    pub fn peek_len(&self) -> usize {
-        self.folios.peek(BTreeMap::len)
     }
 
     /// The folios, for invariants: not an operation.

@@ -9,6 +9,7 @@ use crate::error::FsError;
 use crate::extent::Status;
 use crate::fs::Filesystem;
 use crate::inode::Inode;
+use crate::lock::ReadGuard;
 use crate::trace::{self, args};
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::{fsync, read};
@@ -28,7 +29,7 @@ pub fn direct_read<D: Device>(
     offset: u64,
     len: usize,
 ) -> Result<Vec<u8>, FsError> {
-    let _rwsem = inode.i_rwsem.read();
+    let _rwsem = (fs.protocol.dio_read_lock)(inode);
     let end = offset.saturating_add(len as u64).min(inode.size.get());
     if offset >= end {
         return Ok(Vec::new());
@@ -42,6 +43,11 @@ pub fn direct_read<D: Device>(
     let bytes = outcome?;
     let start = (offset - blocks.start.offset()) as usize;
     Ok(bytes[start..start + (end - offset) as usize].to_vec())
+}
+
+/// Takes `i_rwsem`, shared: nobody changes the size, or frees a block, under the read.
+pub fn lock_for_read(inode: &Inode) -> Option<ReadGuard<'_, ()>> {
+    Some(inode.i_rwsem.read())
 }
 
 fn read_blocks<D: Device>(

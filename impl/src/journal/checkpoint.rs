@@ -115,32 +115,6 @@ impl<'a, D: Device> Checkpoint<'a, D> {
         }
     }
 
-    /// Writes every block to its home, and waits.
-    ///
-    /// # Errors
-    /// [`DeviceError`]; then the homes may hold old or new contents.
-    ///
-    /// # Crash
-    /// Any of the homes may hold its old or its new content.
-    pub fn write_home(&mut self) -> Result<(), DeviceError> {
-        rt::step("checkpoint", || {
-            Args::new(&[arg("blocks", self.images.len()), arg("next", self.next.0)])
-        });
-        let device = &*self.log.device;
-        let mut submitted = Vec::with_capacity(self.images.len());
-        let mut outcome = Ok(());
-        for (&home, image) in &self.images {
-            match device.submit(home, image, Durability::Volatile) {
-                Ok(ticket) => submitted.push(ticket),
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
-        }
-        outcome.and(log::complete_all(device, submitted))
-    }
-
     /// Makes the home locations durable.
     ///
     /// # Errors
@@ -163,6 +137,35 @@ impl<'a, D: Device> Checkpoint<'a, D> {
         rt::step("update log tail", || Args::new(&[arg("next", self.next.0)]));
         self.tail.mark_empty(self.log, self.next)
     }
+}
+
+/// Writes every block to its home, and waits.
+///
+/// # Errors
+/// [`DeviceError`]; then the homes may hold old or new contents.
+///
+/// # Crash
+/// Any of the homes may hold its old or its new content.
+pub fn write_home<D: Device>(checkpoint: &mut Checkpoint<'_, D>) -> Result<(), DeviceError> {
+    rt::step("checkpoint", || {
+        Args::new(&[
+            arg("blocks", checkpoint.images.len()),
+            arg("next", checkpoint.next.0),
+        ])
+    });
+    let device = &*checkpoint.log.device;
+    let mut submitted = Vec::with_capacity(checkpoint.images.len());
+    let mut outcome = Ok(());
+    for (&home, image) in &checkpoint.images {
+        match device.submit(home, image, Durability::Volatile) {
+            Ok(ticket) => submitted.push(ticket),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    outcome.and(log::complete_all(device, submitted))
 }
 
 /// Makes the home locations durable, then moves the tail past them.

@@ -390,8 +390,7 @@ impl<D: Device> Journal<D> {
             ..
         } = committer;
         let mut checkpoint = Checkpoint::new(&self.log, tail, list, *next);
-        let outcome = checkpoint
-            .write_home()
+        let outcome = (self.steps.write_home)(&mut checkpoint)
             .and_then(|()| (self.steps.advance_tail)(&mut checkpoint));
         if let Err(error) = outcome {
             self.abort_locked(committer, format!("checkpoint: {error}"));

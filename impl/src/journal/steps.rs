@@ -42,6 +42,9 @@ pub struct JournalSteps<D: Device> {
     /// Lets the blocks that the transaction freed be allocated again.
     pub release_freed: fn(&mut Commit<'_, D>),
 
+    /// Writes what has been committed to its home locations, and waits.
+    pub write_home: fn(&mut Checkpoint<'_, D>) -> Result<(), DeviceError>,
+
     /// Makes the home locations durable and moves the log's tail past them.
     pub advance_tail: fn(&mut Checkpoint<'_, D>) -> Result<(), DeviceError>,
 
@@ -66,6 +69,7 @@ impl<D: Device> JournalSteps<D> {
             is_aborted: commit::is_aborted,
             write_commit_block: commit::write_commit_block,
             release_freed: commit::release_freed,
+            write_home: checkpoint::write_home,
             advance_tail: checkpoint::advance_tail,
             is_revoked: recovery::revoke::is_revoked,
             finish_recovery: recovery::finish_recovery,

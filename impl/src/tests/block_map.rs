@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::delalloc::Delalloc;
-use crate::direct::direct_write;
+use crate::direct::{Submitted, direct_write, direct_write_async};
 use crate::disk::indirect::BLOCKS_MAX;
 use crate::error::FsError;
 use crate::fallocate::{SizeMode, fallocate};
 use crate::fs::DataError;
 use crate::protocol::Protocol;
+use crate::user::UserBuffer;
 use crate::zero_range::zero_range;
 use crate::{fault, punch_hole, setattr, truncate, write};
 
@@ -106,6 +107,18 @@ fn what_takes_extents_is_refused() {
     im.expect(&expected[..3 * BLOCK_SIZE + 1]);
 }
 
+#[test]
+fn the_last_byte_that_pointers_lead_to_can_be_written() {
+    for delalloc in Delalloc::ALL {
+        let f = fixture(delalloc, Protocol::correct());
+        let end = BLOCKS_MAX as usize * BLOCK_SIZE;
+        write::buffered_write(&f.fs, &f.inode, end as u64 - 3, b"end").unwrap();
+        let mut expected = Vec::new();
+        put(&mut expected, end - 3, b"end");
+        f.expect(&expected);
+    }
+}
+
 /// Catalogue entry D44: the hole would be filled with a block that counts as written before it has
 /// been.
 #[test]
@@ -132,5 +145,35 @@ fn a_hole_inside_the_file_is_left_to_the_page_cache() {
         assert_eq!(f.fs.journal().commit_once().is_ok(), shown != 0);
         let block = f.crash().content()[BLOCK_SIZE..].to_vec();
         assert_eq!(block, [shown; BLOCK_SIZE]);
+    }
+}
+
+#[test]
+fn what_the_page_cache_has_to_write_is_waited_for() {
+    let f = fixture(Delalloc::Always, Protocol::correct());
+    setattr::set_size(&f.fs, &f.inode, 3 * BLOCK).unwrap();
+    let bytes = pattern(2, BLOCK_SIZE);
+    let user = UserBuffer::new(&bytes);
+    let submitted = direct_write_async(&f.fs, &f.inode, BLOCK, &user).unwrap();
+    assert!(
+        matches!(submitted, Submitted::Done(BLOCK_SIZE)),
+        "{submitted:?}"
+    );
+    let mut expected = vec![0; 3 * BLOCK_SIZE];
+    put(&mut expected, BLOCK_SIZE, &bytes);
+    f.expect(&expected);
+}
+
+#[test]
+fn the_first_blocks_may_be_as_scattered_as_they_like() {
+    for delalloc in Delalloc::ALL {
+        let f = fixture(delalloc, Protocol::correct());
+        let mut expected = Vec::new();
+        for block in [0, 2, 4, 6, 8, 10] {
+            let (offset, bytes) = (block * BLOCK_SIZE, pattern(block as u8, BLOCK_SIZE));
+            write::buffered_write(&f.fs, &f.inode, offset as u64, &bytes).unwrap();
+            put(&mut expected, offset, &bytes);
+        }
+        f.expect(&expected);
     }
 }

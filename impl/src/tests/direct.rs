@@ -1,6 +1,7 @@
 //! Direct writes and reads.
 
 use super::{ALL, BLOCK, Fixture, assert_same, pattern, put};
+use crate::direct::invalidate::{StillDirty, invalidate_folios};
 use crate::direct::read::direct_read;
 use crate::direct::{Submitted, direct_write, direct_write_async, direct_write_from};
 use crate::error::FsError;
@@ -9,7 +10,7 @@ use crate::fallocate::{SizeMode, fallocate};
 use crate::units::Lblk;
 use crate::user::UserBuffer;
 use crate::write::buffered_write;
-use crate::{punch_hole, read, setattr, truncate, writeback};
+use crate::{fault, punch_hole, read, setattr, truncate, writeback};
 
 /// Offsets and lengths, aligned and not.
 const RANGES: [(u64, usize); 8] = [
@@ -263,4 +264,42 @@ fn a_direct_write_without_space_leaves_the_file_as_it_was() {
     assert_eq!(outcome, Err(FsError::NoSpace));
     assert_eq!(f.fs.orphans().members(), []);
     f.expect(&pattern(1, 1_024));
+}
+
+#[test]
+fn a_folio_goes_once_its_io_has_ended() {
+    let f = Fixture::new(1);
+    let bytes = pattern(1, 1_024);
+    buffered_write(&f.fs, &f.inode, 0, &bytes).unwrap();
+    writeback::writepages(&f.fs, &f.inode, ALL, true).unwrap();
+    assert_eq!(invalidate_folios(&f.fs, &f.inode, ALL), Ok(()));
+    assert!(f.inode.cache.peek().is_empty());
+    assert!(!f.fs.step_io(), "no I/O is left");
+    f.expect(&bytes);
+}
+
+#[test]
+fn of_several_folios_the_dirty_one_stays_and_is_told() {
+    let f = Fixture::new(1);
+    let mut expected = pattern(1, 3_072);
+    buffered_write(&f.fs, &f.inode, 0, &expected).unwrap();
+    f.fs.sync().unwrap();
+    fault::store(&f.fs, &f.inode, BLOCK, b"stored").unwrap();
+    let outcome = invalidate_folios(&f.fs, &f.inode, ALL);
+    assert_eq!(outcome, Err(StillDirty));
+    assert_eq!(f.inode.cache.peek().len(), 1);
+    put(&mut expected, 1_024, b"stored");
+    f.expect(&expected);
+}
+
+#[test]
+fn a_direct_read_that_can_not_write_back_leaves_nothing_under_way() {
+    let f = Fixture::new(1);
+    buffered_write(&f.fs, &f.inode, 0, &pattern(1, 1_024)).unwrap();
+    f.set_failing(true);
+    let outcome = direct_read(&f.fs, &f.inode, 0, 1_024);
+    assert!(matches!(outcome, Err(FsError::Device(_))), "{outcome:?}");
+    f.set_failing(false);
+    assert_eq!(f.inode.dio_count.peek(), 0);
+    truncate::truncate_down(&f.fs, &f.inode, 0).unwrap();
 }

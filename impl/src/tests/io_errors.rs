@@ -5,6 +5,8 @@ use crate::delalloc::Delalloc;
 use crate::error::FsError;
 use crate::errseq::OpenFile;
 use crate::extent::Status;
+use crate::extent::tree::EXTENTS_MAX;
+use crate::fallocate::{SizeMode, fallocate};
 use crate::fault;
 use crate::fs::DataError;
 use crate::journal::JournalError;
@@ -352,4 +354,51 @@ fn without_the_commit_what_was_promised_is_lost_and_told() {
         assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
         assert_eq!(f.reserved(), 0);
     }
+}
+
+#[test]
+fn metadata_in_memory_is_not_read_again() {
+    for design in Design::ALL {
+        let f = with_block(design, DataError::Report);
+        f.device.set_faults(Faults {
+            reads: Fault::Always,
+            ..Faults::default()
+        });
+        let bytes = pattern(2, BLOCK_SIZE);
+        write::buffered_write(&f.fs, &f.inode, BLOCK, &bytes).unwrap();
+        fsync::fsync(&f.fs, &f.inode).unwrap();
+        f.device.set_faults(Faults::default());
+        f.expect(&[pattern(1, BLOCK_SIZE), bytes].concat());
+    }
+}
+
+/// To convert the last block would take more extents than a file can have.
+#[test]
+fn what_was_written_and_can_not_be_converted_is_lost_and_told() {
+    let device = Arc::new(RecordingDevice::with_base(formatted_with(512)));
+    let fs = Filesystem::mount(device.clone(), MountOptions::default()).unwrap();
+    let fs = fs.0;
+    let inode = directory::create(&fs, NAME).unwrap();
+    let f = Fixture { device, fs, inode };
+    // Each block that is written among unwritten ones makes two extents more.
+    let blocks = (EXTENTS_MAX as u64 - 1) / 2;
+    let len = (2 * blocks + 3) * BLOCK;
+    fallocate(&f.fs, &f.inode, 0, len, SizeMode::Extend).unwrap();
+    let write_block = |number: u64| {
+        let offset = (2 * number + 1) * BLOCK;
+        write::buffered_write(&f.fs, &f.inode, offset, &pattern(1, BLOCK_SIZE)).unwrap();
+        offset
+    };
+    for number in 0..blocks {
+        write_block(number);
+    }
+    fsync::fsync(&f.fs, &f.inode).unwrap();
+    let lost = write_block(blocks);
+    let told = fsync::fsync(&f.fs, &f.inode);
+    assert!(matches!(told, Err(FsError::TooManyExtents(_))), "{told:?}");
+    assert_eq!(fsync::fsync(&f.fs, &f.inode), Ok(()));
+    fault::reclaim(&f.inode, ALL);
+    let found = read::read(&f.fs, &f.inode, lost, BLOCK_SIZE).unwrap();
+    assert_eq!(found, [0; BLOCK_SIZE]);
+    assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
 }

@@ -174,7 +174,7 @@ fn reclaim_drops_clean_folios_only() {
     fsync::fsync(&f.fs, &f.inode).unwrap();
     store(&f.fs, &f.inode, BLOCK, &[8]).unwrap();
     assert_eq!(reclaim(&f.inode, ALL), 3);
-    assert_eq!(f.inode.cache.peek_len(), 1);
+    assert_eq!(f.inode.cache.peek().len(), 1);
     let mut expected = pattern(1, 4_096);
     expected[1_024] = 8;
     f.expect(&expected);

@@ -1,16 +1,23 @@
 //! Operations on a small file system in memory, in one thread: contents, sizes, and the invariants
 //! that hold while nothing is under way.
 
+mod allocation;
 mod block_map;
 mod direct;
 mod io_errors;
+mod judges;
+mod limits;
 mod mapped;
+mod mounting;
 mod ordered;
+mod orphans;
 mod punch;
+mod reservations;
 mod restart;
 mod retry;
 mod short_copy;
 mod sync_direct;
+mod sync_write;
 
 use crate::design::Design;
 use crate::device::faults::{Fault, Faults};
@@ -40,10 +47,15 @@ struct Fixture {
     inode: Arc<Inode>,
 }
 
-/// An empty file system whose free blocks hold what an earlier owner left.
+/// An empty file system of a few blocks, which hold what an earlier owner left.
 fn formatted() -> Arc<Image> {
+    formatted_with(64)
+}
+
+/// An empty file system whose `free` free blocks hold what an earlier owner left.
+fn formatted_with(free: u64) -> Arc<Image> {
     let options = MkfsOptions {
-        blocks: MkfsOptions::blocks_for(64, 16, 1024),
+        blocks: MkfsOptions::blocks_for(free, 16, 1024),
         ..MkfsOptions::default()
     };
     let mut image = Image::zeroed(options.blocks);

@@ -136,6 +136,13 @@ fn a_copy_that_stops_beyond_the_end_is_cut_off_and_made_again() {
     fixture.expect(&bytes[..1_100]);
 }
 
+/// They are given on command lines, and recorded with traces.
+#[test]
+fn each_design_has_its_name() {
+    assert_eq!(Design::ALL.map(Design::name), ["im", "bh"]);
+    assert_eq!(format!("{:>4},{}", Design::Im, Design::Bh), "  im,bh");
+}
+
 #[test]
 fn writeback_of_the_other_design_is_refused() {
     for design in Design::ALL {

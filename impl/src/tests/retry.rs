@@ -49,3 +49,23 @@ fn what_has_space_is_not_tried_again() {
     });
     assert_eq!(outcome, Ok(1));
 }
+
+/// The first attempt finds nothing that a commit would help with, the second does.
+#[test]
+fn after_a_commit_the_first_failure_is_not_the_last_word_either() {
+    for design in Design::ALL {
+        let f = Fixture::in_design(design, 1);
+        let bytes = pattern(1, (BLOCKS * BLOCK) as usize);
+        write::buffered_write(&f.fs, &f.inode, 0, &bytes).unwrap();
+        fsync::fsync(&f.fs, &f.inode).unwrap();
+        let mut attempts = 0;
+        let outcome: Result<(), FsError> = retry_after_commit(&f.fs, || {
+            attempts += 1;
+            if attempts == 2 {
+                truncate::truncate_down(&f.fs, &f.inode, (BLOCKS - 1) * BLOCK)?;
+            }
+            Err(FsError::NoSpace)
+        });
+        assert_eq!((outcome, attempts), (Err(FsError::NoSpace), 4), "{design}");
+    }
+}

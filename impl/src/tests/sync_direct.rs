@@ -122,3 +122,19 @@ fn fdatasync_leaves_the_number_of_names_to_others() {
     fsync::fsync(&f.fs, &f.inode).unwrap();
     assert_ne!(committed(), before);
 }
+
+#[test]
+fn what_a_buffer_that_ends_early_has_converted_is_committed() {
+    let f = with_blocks(Protocol::correct());
+    let extend = crate::fallocate::SizeMode::Extend;
+    crate::fallocate::fallocate(&f.fs, &f.inode, 2 * BLOCK, 2 * BLOCK, extend).unwrap();
+    fsync::fsync(&f.fs, &f.inode).unwrap();
+    let bytes = pattern(2, 2 * BLOCK_SIZE);
+    let user = UserBuffer::bad_from(&bytes, BLOCK_SIZE);
+    let written = direct_write_sync(&f.fs, &f.inode, 2 * BLOCK, &user, Sync::Data);
+    assert_eq!(written, Ok(BLOCK_SIZE));
+    let mut expected = pattern(1, 2 * BLOCK_SIZE);
+    put(&mut expected, 2 * BLOCK_SIZE, &bytes[..BLOCK_SIZE]);
+    expected.resize(4 * BLOCK_SIZE, 0);
+    assert_same(&f.crash().content(), &expected);
+}

@@ -87,6 +87,16 @@ fn a_transaction_may_lie_across_the_end_wherever_it_begins() {
     }
 }
 
+/// Or a full log would look like an empty one.
+#[test]
+fn one_block_of_the_log_stays_unused() {
+    let fixture = Fixture::new();
+    let behind_superblock = JOURNAL_BLOCKS - 1;
+    assert_eq!(fixture.journal.log_blocks_free(), behind_superblock - 1);
+    fixture.commit(&[(1, 1)]);
+    assert_eq!(fixture.journal.log_blocks_free(), behind_superblock - 1 - 3);
+}
+
 #[test]
 fn a_full_log_is_checkpointed_and_used_again() {
     let fixture = Fixture::with_options(small(JOURNAL_BLOCKS - 7, 32));
@@ -124,6 +134,14 @@ fn credits_of_a_stopped_handle_are_given_back() {
         fixture.journal.start(8).expect("there is room").stop();
     }
     assert_eq!(fixture.device.len(), 0);
+}
+
+#[test]
+fn the_shortest_log_has_room_for_two_blocks() {
+    let fixture = Fixture::with_options(small(1, 8));
+    let too_large = JournalError::TooLarge { credits: 3, max: 2 };
+    assert_eq!(fixture.journal.start(3).err(), Some(too_large));
+    fixture.commit(&[(1, 1), (2, 2)]);
 }
 
 #[test]

@@ -61,6 +61,12 @@ pub const FILLED_IN_PART: &str = "write filled its last block in part";
 
 /// Data of a file could not be written.
 pub const DATA_FAILED: &str = "device failed a write of data";
+/// A direct read came to its end, and then its blocks went.
+pub const READ_FIRST: &str = "blocks were removed after a direct read";
+/// What a write has filled was stored to before the write had ended.
+pub const STORED_UNDER_WRITE: &str = "store came before the write had ended";
+/// Something could not be written that the journal needs.
+pub const ABORTED: &str = "journal was aborted";
 /// A direct write that converted nothing forced a commit of what another had converted.
 pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion";
 
@@ -68,7 +74,7 @@ pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 26] = [
+const STATES: [(&str, IsIn); 29] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         happens_between(log, "orphan add", "raise i_disksize", "orphan del")
@@ -113,6 +119,13 @@ const STATES: [(&str, IsIn); 26] = [
         steps(log).any(|(_, name, args)| name == "write" && is_in_part(args))
     }),
     (DATA_FAILED, |log| happens(log, "note writeback error")),
+    (READ_FIRST, |log| {
+        in_order(log, &["direct read", "remove extents"])
+    }),
+    (STORED_UNDER_WRITE, |log| {
+        in_order(log, &["allocate", "store", "write"])
+    }),
+    (ABORTED, |log| happens(log, "journal abort")),
     (DIO_SYNCED, |log| {
         in_order(
             log,

@@ -13,11 +13,13 @@ pub mod commit_after_abort;
 pub mod commit_before_log;
 pub mod commit_without_preflush;
 pub mod cookie_taken_late;
+pub mod detached_folio_written;
 pub mod dio_extends_by_i_size;
 pub mod dio_size_without_handle;
 pub mod dio_tail_not_zeroed;
 pub mod dio_without_drain;
 pub mod dio_without_orphan;
+pub mod direct_read_unlocked;
 pub mod dirty_folio_skipped_whole;
 pub mod disksize_before_io;
 pub mod disksize_not_clipped;
@@ -37,8 +39,10 @@ pub mod freed_block_reused_at_once;
 pub mod frozen_copy_missing;
 pub mod fsync_trusts_commit;
 pub mod hole_filled_as_written;
+pub mod home_error_ignored;
 pub mod inode_not_released;
 pub mod leftover_block_kept;
+pub mod log_error_ignored;
 pub mod map_without_cookie;
 pub mod new_block_read_from_disk;
 pub mod new_flag_missing;
@@ -117,11 +121,13 @@ variants! {
     commit_before_log,
     commit_without_preflush,
     cookie_taken_late,
+    detached_folio_written,
     dio_extends_by_i_size,
     dio_size_without_handle,
     dio_tail_not_zeroed,
     dio_without_drain,
     dio_without_orphan,
+    direct_read_unlocked,
     dirty_folio_skipped_whole,
     disksize_before_io,
     disksize_not_clipped,
@@ -141,8 +147,10 @@ variants! {
     frozen_copy_missing,
     fsync_trusts_commit,
     hole_filled_as_written,
+    home_error_ignored,
     inode_not_released,
     leftover_block_kept,
+    log_error_ignored,
     map_without_cookie,
     new_block_read_from_disk,
     new_flag_missing,
@@ -169,8 +177,8 @@ variants! {
     punch_without_invalidate_lock,
     read_cache_kept,
     recovery_reset_before_flush,
-    reservation_not_trimmed,
     reservation_lowered_first,
+    reservation_not_trimmed,
     reserve_without_second_look,
     retry_without_commit,
     revoke_ignored,

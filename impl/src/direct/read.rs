@@ -45,7 +45,10 @@ pub fn direct_read<D: Device>(
     Ok(bytes[start..start + (end - offset) as usize].to_vec())
 }
 
-/// Takes `i_rwsem`, shared: nobody changes the size, or frees a block, under the read.
+/// Sees to it that nobody changes the size, or frees a block, under a read.
+///
+/// # Locking
+/// Takes: `i_rwsem`, shared.
 pub fn lock_for_read(inode: &Inode) -> Option<ReadGuard<'_, ()>> {
     Some(inode.i_rwsem.read())
 }

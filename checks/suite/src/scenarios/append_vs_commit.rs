@@ -3,8 +3,8 @@
 //! A file ends within its first block. A program appends to the end of that block, or on into the
 //! next one, which is then delayed. Writeback allocates and submits; the completion worker ends the
 //! I/O; the journal commits once, at any moment. Or the next block is allocated at once, and the
-//! append itself goes on beside the commit: all of it, or the copy stops within that block, which is
-//! then cut off and made again.
+//! append itself goes on beside the commit: all of it, or the copy stops within that block, which
+//! is then cut off and made again.
 //!
 //! What may go wrong: a transaction commits blocks or a size before the data has completed, because
 //! nobody ordered it or the commit does not wait; or the size on disk moves at the wrong time: with

@@ -1,6 +1,6 @@
 //! # Source
-//! Constructed from linux fs/ext4/file.c `ext4_dio_read_iter`, which holds the inode's lock, shared,
-//! over the whole read. Section B.7 of the catalogue.
+//! Constructed from linux fs/ext4/file.c `ext4_dio_read_iter`, which holds the inode's lock,
+//! shared, over the whole read. Section B.7 of the catalogue.
 //!
 //! # Breaks
 //! I21: a read returns what the file never held.

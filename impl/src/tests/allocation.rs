@@ -2,7 +2,6 @@
 //! and the counters say of the rest.
 
 use super::*;
-use crate::delalloc::Delalloc;
 use crate::disk::extent::ExtentNode;
 use crate::disk::geometry::{FIRST_INO, GROUP_DESCRIPTORS, SUPERBLOCK};
 use crate::disk::group::GroupDescriptor;
@@ -175,33 +174,6 @@ fn no_inode_in_use_is_counted_as_never_used() {
             assert_eq!(found, unused.min(free - made), "{unused}, {made}");
         }
     }
-}
-
-/// As in the kernel: where three times what is promised exceeds twice what is free.
-#[test]
-fn a_write_allocates_at_once_when_most_of_the_free_space_is_promised() {
-    let f = Fixture::mounted(MountOptions {
-        delalloc: Delalloc::WhileSpaceLasts,
-        ..MountOptions::default()
-    });
-    let write_block = |lblk: u64| {
-        write::buffered_write(&f.fs, &f.inode, lblk * BLOCK, &pattern(1, BLOCK_SIZE)).unwrap();
-        f.inode.query(Lblk(lblk as u32)).0.status
-    };
-    assert_eq!(write_block(0), Status::Delayed);
-    fsync::fsync(&f.fs, &f.inode).unwrap();
-    let counters = f.fs.space().peek_counters();
-    assert_eq!((counters.free, counters.dirty), (FREE - 1, 0));
-    let promised = 2 * counters.free / 3;
-    let reserved = (promised - counters.metadata) as u32;
-    f.fs.space().reserve(reserved).unwrap();
-    assert!(counters.metadata > 0 && 3 * promised == 2 * counters.free);
-    assert_eq!(write_block(2), Status::Delayed);
-    let status = write_block(4);
-    assert!(matches!(status, Status::Unwritten(_)), "{status:?}");
-    f.fs.space().release(reserved);
-    assert_eq!(write_block(6), Status::Delayed);
-    assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
 }
 
 /// I15.

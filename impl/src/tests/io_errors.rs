@@ -356,22 +356,6 @@ fn without_the_commit_what_was_promised_is_lost_and_told() {
     }
 }
 
-#[test]
-fn metadata_in_memory_is_not_read_again() {
-    for design in Design::ALL {
-        let f = with_block(design, DataError::Report);
-        f.device.set_faults(Faults {
-            reads: Fault::Always,
-            ..Faults::default()
-        });
-        let bytes = pattern(2, BLOCK_SIZE);
-        write::buffered_write(&f.fs, &f.inode, BLOCK, &bytes).unwrap();
-        fsync::fsync(&f.fs, &f.inode).unwrap();
-        f.device.set_faults(Faults::default());
-        f.expect(&[pattern(1, BLOCK_SIZE), bytes].concat());
-    }
-}
-
 /// To convert the last block would take more extents than a file can have.
 #[test]
 fn what_was_written_and_can_not_be_converted_is_lost_and_told() {

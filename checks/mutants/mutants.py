@@ -404,15 +404,20 @@ class Report:
             reasons = tomllib.load(file)["because"]
         self.explained = {name for reason in reasons for name in reason["mutants"]}
         self.lock = threading.Lock()
-        lines = path.read_text().splitlines() if path.exists() else []
-        # What has survived may be noticed by now.
-        lines = [line for line in lines if not line.startswith("survived\t")]
-        path.write_text("".join(f"{line}\n" for line in lines))
-        self.tried = {line.split("\t")[2] for line in lines}
+        # By the mutant's name. What is tried again has another line further down.
+        self.outcomes = {}
+        for number, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+            try:
+                outcome, by, name = line.split("\t")
+            except ValueError:
+                give_up(f"{path}, line {number}: an outcome, by what, and a mutant, with two tabs")
+            self.outcomes[name] = outcome, by
         self.todo = 0
 
     def without_tried(self, mutants):
-        left = [mutant for mutant in mutants if mutant["name"] not in self.tried]
+        # What has survived may be noticed by now.
+        tried = {name for name, (outcome, _) in self.outcomes.items() if outcome != "survived"}
+        left = [mutant for mutant in mutants if mutant["name"] not in tried]
         self.todo = len(left)
         return left
 
@@ -420,10 +425,19 @@ class Report:
         if mutant["name"] in self.explained:
             outcome = {"survived": "explained"}.get(outcome, outcome)
         with self.lock:
+            self.outcomes[mutant["name"]] = outcome, by
             with open(self.path, "a") as file:
                 file.write(f"{outcome}\t{by}\t{mutant['name']}\n")
             print(f"{self.todo:5} {outcome:11} {mutant['place']} {mutant['name']} {by}", flush=True)
             self.todo -= 1
+
+    def close(self):
+        """Leaves one line for each mutant; the file is replaced only by a whole one."""
+        lines = [f"{outcome}\t{by}\t{name}\n" for name, (outcome, by) in self.outcomes.items()]
+        whole = self.path.with_name(f"{self.path.name}.new")
+        whole.write_text("".join(lines))
+        whole.replace(self.path)
+        return any(outcome == "survived" for outcome, _ in self.outcomes.values())
 
 
 def try_together(copy, mutants, todo, jobs, report):
@@ -480,8 +494,9 @@ def main():
         report = Report(given.report)
         todo = report.without_tried(mutants[given.first - 1 :: given.every])
         alone, seconds = try_together(copy, mutants, todo, given.jobs, report)
-        try_alone(copied("alone"), alone, seconds, report)
-    return 1 if "\nsurvived\t" in "\n" + given.report.read_text() else 0
+        if alone:
+            try_alone(copied("alone"), alone, seconds, report)
+    return 1 if report.close() else 0
 
 
 if __name__ == "__main__":

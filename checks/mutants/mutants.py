@@ -411,19 +411,25 @@ class Report:
                 outcome, by, name = line.split("\t")
             except ValueError:
                 give_up(f"{path}, line {number}: an outcome, by what, and a mutant, with two tabs")
-            self.outcomes[name] = outcome, by
+            self.outcomes[name] = self.explain(outcome, name), by
         self.todo = 0
 
+    def explain(self, outcome, name):
+        return "explained" if outcome == "survived" and name in self.explained else outcome
+
     def without_tried(self, mutants):
-        # What has survived may be noticed by now.
-        tried = {name for name, (outcome, _) in self.outcomes.items() if outcome != "survived"}
-        left = [mutant for mutant in mutants if mutant["name"] not in tried]
+        # What has survived may be noticed by now, but takes longest, so it comes last.
+        survived, left = [], []
+        for mutant in mutants:
+            outcome, _ = self.outcomes.get(mutant["name"], ("", ""))
+            if outcome in ["", "survived"]:
+                (survived if outcome else left).append(mutant)
+        left += survived
         self.todo = len(left)
         return left
 
     def add(self, mutant, outcome, by):
-        if mutant["name"] in self.explained:
-            outcome = {"survived": "explained"}.get(outcome, outcome)
+        outcome = self.explain(outcome, mutant["name"])
         with self.lock:
             self.outcomes[mutant["name"]] = outcome, by
             with open(self.path, "a") as file:

@@ -11,7 +11,7 @@
 //! from the threads on moving ext4 direct I/O to iomap).
 
 use super::super::extfs::device::memory::Image;
-use super::super::extfs::direct::{direct_write, direct_write_async};
+use super::super::extfs::direct::{Submitted, direct_write, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
 use super::super::extfs::rt::choose;
 use super::super::extfs::setattr;
@@ -76,8 +76,13 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     };
     let first = setting.spawn_part("direct write", |fs, inode| {
         let bytes = content::block(Tag::First, 0);
-        direct_write_async(fs, inode, 0, &UserBuffer::new(&bytes))
-            .expect("the write does not fail");
+        let submitted = direct_write_async(fs, inode, 0, &UserBuffer::new(&bytes));
+        let written = match submitted.expect("the write does not fail") {
+            Submitted::Done(written) => written,
+            // The worker ends it, or has ended it.
+            Submitted::Queued(write) => fs.wait_direct_io(&write).expect("the I/O does not fail"),
+        };
+        assert_eq!(written, BLOCK_SIZE, "bytes written directly");
     });
     let has_first = first.is_some();
     let second = setting.spawn("second direct write", move |fs, inode| {

@@ -226,12 +226,17 @@ impl Setting {
     }
 }
 
-/// Acknowledges that a file has this content, durably.
+/// Acknowledges that a file has this content, durably, and nothing behind it.
 pub fn promise_durable(bytes: &[u8]) {
     acknowledged(DURABLE, || args([("size", (bytes.len() as u64).into())]));
+    promise_content(0, bytes);
+}
+
+/// Acknowledges that a file has these bytes from one of its blocks on, durably.
+pub fn promise_content(from: u64, bytes: &[u8]) {
     for (range, found) in content::parts(bytes) {
         acknowledged(DURABLE, || {
-            let bytes = Value::Range(range.start, range.end);
+            let bytes = Value::Range(from + range.start, from + range.end);
             args([("bytes", bytes), ("hold", found.word().into())])
         });
     }

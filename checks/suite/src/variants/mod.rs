@@ -24,6 +24,7 @@ pub mod dirty_folio_skipped_whole;
 pub mod disksize_before_io;
 pub mod disksize_not_clipped;
 pub mod disksize_set_unlocked;
+pub mod dsync_state_unlocked;
 pub mod dsync_trusts_map;
 pub mod early_downgrade;
 pub mod end_bio_not_bound;
@@ -132,6 +133,7 @@ variants! {
     disksize_before_io,
     disksize_not_clipped,
     disksize_set_unlocked,
+    dsync_state_unlocked,
     dsync_trusts_map,
     early_downgrade,
     end_bio_not_bound,

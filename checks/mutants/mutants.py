@@ -89,6 +89,8 @@ BUILDS = [
 for package, tests in TESTS.items():
     test = ["cargo", "test", "--profile=mutants", "--no-run", f"--package={package}"]
     BUILDS.append([*test, *tests])
+# Few scenarios have errors to swallow; and most steps that can be exchanged are none to others.
+LATER = {"Swallow": 1, "Exchange": 2}
 # What an exhaustive check may come to for a mutant; dearer ones are sampled instead.
 TRACES = 5_000
 SAMPLE = ["--engine=pct", "--executions=500"]
@@ -141,8 +143,7 @@ def mutants_of(copy, kind, files):
     steps = json.loads(copy.output([copy.program, "propose", ".", *filter(is_wanted, all_files)]))
     values = [mutant for mutant in values if is_wanted(mutant["file"])]
     wanted = {"values": values, "steps": steps, None: steps + values}[kind]
-    # Few scenarios have errors to swallow.
-    wanted.sort(key=lambda mutant: mutant["genre"] == "Swallow")
+    wanted.sort(key=lambda mutant: LATER.get(mutant["genre"], 0))
     seen = collections.Counter()
     for number, mutant in enumerate(wanted, 1):
         mutant["id"] = number

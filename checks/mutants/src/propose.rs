@@ -33,14 +33,15 @@ pub fn propose(file: &str, tree: &syn::File) -> Vec<Mutant> {
 }
 
 /// Whether the statement is a step: something is done for what it does and not for its value.
-/// Telling what happens is none.
+/// Telling what happens is none, nor is judging it.
 pub fn is_step(statement: &syn::Stmt) -> bool {
     match statement {
         syn::Stmt::Expr(syn::Expr::If(_) | syn::Expr::ForLoop(_) | syn::Expr::While(_), _) => true,
         syn::Stmt::Expr(expression, Some(_)) => match attempt(expression).unwrap_or(expression) {
             syn::Expr::Call(call) => {
                 let called = call.func.to_token_stream().to_string();
-                !called.starts_with("trace ::") && !called.ends_with("acknowledged")
+                let mut path = called.split(" :: ");
+                !path.clone().any(|name| name == "trace") && !path.any(is_said_or_judged)
             }
             syn::Expr::MethodCall(_) | syn::Expr::Assign(_) => true,
             syn::Expr::Binary(binary) => is_assignment(&binary.op),
@@ -48,6 +49,10 @@ pub fn is_step(statement: &syn::Stmt) -> bool {
         },
         _ => false,
     }
+}
+
+fn is_said_or_judged(function: &str) -> bool {
+    ["acknowledge", "acknowledged", "finding", "expect_exclusive"].contains(&function)
 }
 
 /// What is tried in `…?`.

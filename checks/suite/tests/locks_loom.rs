@@ -7,7 +7,6 @@ mod lock_bodies;
 use cutpoint::explore::{Execution, Options, StoppedBy, loom};
 use cutpoint_event::pending::Granularity;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 mod bodies {
     super::lock_bodies::lock_bodies!(extfs_loom);
@@ -18,7 +17,6 @@ fn the_locks_hold_under_the_c11_memory_model() {
     for (name, body) in bodies::ALL {
         let options = Options {
             granularity: Granularity::Atomic,
-            time: Some(Duration::from_secs(60)),
             ..Options::default()
         };
         // The work list is a mutex, a counter and a wait queue: unbounded, loom does not finish.

@@ -77,7 +77,8 @@ type IsIn = fn(&Log) -> bool;
 const STATES: [(&str, IsIn); 29] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
-        happens_between(log, "orphan add", "raise i_disksize", "orphan del")
+        let is_direct = happens(log, "check direct write");
+        is_direct && happens_between(log, "orphan add", "raise i_disksize", "orphan del")
     }),
     (FELL_BACK, |log| happens(log, "fall back to buffered write")),
     (STORED_BEFORE_PUNCH, |log| {

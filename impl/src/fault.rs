@@ -124,7 +124,7 @@ fn try_load(inode: &Inode, lblk: Lblk) -> Option<Block> {
 /// # Errors
 /// [`FsError::BeyondEnd`] if the whole page lies beyond the end of the file; [`FsError::Device`].
 pub fn read_fault<D: Device>(fs: &Filesystem<D>, inode: &Inode, lblk: Lblk) -> Result<(), FsError> {
-    let _invalidate = inode.invalidate_lock.read();
+    let _invalidate = (fs.protocol.page_fill_lock)(inode);
     with_page(fs, inode, lblk, |_, _| Ok(()))
 }
 

@@ -24,7 +24,7 @@ use crate::units::Lblk;
 use crate::zero_partial::{self, End};
 use crate::{
     allocate, completion, da_write, delalloc, direct, evict, fault, fsync, orphan, punch_hole,
-    truncate, write, writeback,
+    read, truncate, write, writeback,
 };
 use rt::sync::Arc;
 use std::ops::Range;
@@ -190,6 +190,9 @@ pub struct Protocol<D: Device> {
     /// Before blocks are removed: waits until no direct I/O to the file is under way.
     pub inode_dio_wait: fn(&Filesystem<D>, &Inode),
 
+    /// Before a page is brought in for who reads it: keeps those away who remove its blocks.
+    pub page_fill_lock: fn(&Inode) -> Option<ReadGuard<'_, ()>>,
+
     /// Before a direct read looks at the size: keeps it, and the blocks, as they are.
     pub dio_read_lock: fn(&Inode) -> Option<ReadGuard<'_, ()>>,
 
@@ -289,6 +292,7 @@ impl<D: Device> Protocol<D> {
             protect_partial_folio: fault::protect_partial_folio,
             pagecache_isize_extended: fault::pagecache_isize_extended,
             inode_dio_wait: direct::inode_dio_wait,
+            page_fill_lock: read::lock_to_fill,
             dio_read_lock: direct::read::lock_for_read,
             dio_extends: direct::checks::extends,
             dio_needs_exclusive: direct::checks::needs_exclusive,

@@ -5,6 +5,7 @@ use crate::error::FsError;
 use crate::extent::{Mapping, Status};
 use crate::fs::Filesystem;
 use crate::inode::Inode;
+use crate::lock::ReadGuard;
 use crate::units::{BLOCK_SIZE, Block, Lblk};
 use rt::sync::Arc;
 
@@ -21,7 +22,7 @@ pub fn read<D: Device>(
     offset: u64,
     len: usize,
 ) -> Result<Vec<u8>, FsError> {
-    let _invalidate = inode.invalidate_lock.read();
+    let _invalidate = (fs.protocol.page_fill_lock)(inode);
     let end = offset.saturating_add(len as u64).min(inode.size.get());
     let mut bytes = Vec::new();
     let mut at = offset;
@@ -42,6 +43,18 @@ pub fn read<D: Device>(
         at += (to - from) as u64;
     }
     Ok(bytes)
+}
+
+/// Sees to it that nobody removes a block between its look-up and the moment when it is in the
+/// cache, after the cache has been emptied of it.
+///
+/// # Locking
+/// Takes: `invalidate_lock`, shared.
+///
+/// # Source
+/// linux v7.0 mm/filemap.c `filemap_fault`, `filemap_create_folio`.
+pub fn lock_to_fill(inode: &Inode) -> Option<ReadGuard<'_, ()>> {
+    Some(inode.invalidate_lock.read())
 }
 
 /// What a mapping says that a block holds: what is on disk, or zeroes.

@@ -20,6 +20,7 @@ macro_rules! with_names {
             growth_vs_mapped_store,
             ordered_write_vs_truncate,
             punch_vs_mapped_store,
+            read_vs_truncate,
             revoke_and_reuse,
             short_write_punch_vs_mmap_fault,
             short_write_punch_vs_writeback,

@@ -49,8 +49,8 @@ pub const END_PROTECTED: &str = "page was protected when the end moved";
 pub const STORED_AGAIN: &str = "page was stored to after writeback had taken it";
 /// A direct write ended while a truncate was waiting for it.
 pub const WAITED_FOR_DIO: &str = "truncate waited for a direct write";
-/// Another file got a block before the truncate had committed.
-pub const OTHER_ALLOCATED: &str = "other file allocated before the commit";
+/// Blocks were removed, and somebody got others before that had committed.
+pub const ALLOCATED_BEFORE_COMMIT: &str = "blocks were allocated between a truncate and its commit";
 /// I/O of a file without a name ended before the file was deleted.
 pub const COMPLETED_UNLINKED: &str = "I/O completed between unlink and delete";
 
@@ -63,6 +63,10 @@ pub const FILLED_IN_PART: &str = "write filled its last block in part";
 pub const DATA_FAILED: &str = "device failed a write of data";
 /// A direct read came to its end, and then its blocks went.
 pub const READ_FIRST: &str = "blocks were removed after a direct read";
+/// What was read was there, and what has been removed is what was read.
+pub const READ_BEFORE: &str = "blocks were removed after a read";
+/// What was read was gone.
+pub const READ_AFTER: &str = "read came after blocks were removed";
 /// What a write has filled was stored to before the write had ended.
 pub const STORED_UNDER_WRITE: &str = "store came before the write had ended";
 /// Something could not be written that the journal needs.
@@ -74,7 +78,7 @@ pub const DIO_SYNCED: &str = "overwrite forced a commit of an earlier conversion
 type IsIn = fn(&Log) -> bool;
 
 /// Each named state with its question.
-const STATES: [(&str, IsIn); 29] = [
+const STATES: [(&str, IsIn); 31] = [
     (CUT_LOOKED_UP, truncate_cut_a_looked_up_range),
     (RAISED_UNDER_DIO, |log| {
         let is_direct = happens(log, "check direct write");
@@ -123,6 +127,8 @@ const STATES: [(&str, IsIn); 29] = [
     (READ_FIRST, |log| {
         in_order(log, &["direct read", "remove extents"])
     }),
+    (READ_BEFORE, |log| happens(log, "reader was first")),
+    (READ_AFTER, |log| happens(log, "reader was last")),
     (STORED_UNDER_WRITE, |log| {
         in_order(log, &["allocate", "store", "write"])
     }),
@@ -140,7 +146,7 @@ const STATES: [(&str, IsIn); 29] = [
     (WAITED_FOR_DIO, |log| {
         in_order(log, &["direct I/O completes", "orphan add"])
     }),
-    (OTHER_ALLOCATED, |log| {
+    (ALLOCATED_BEFORE_COMMIT, |log| {
         in_order(log, &["remove extents", "allocate", "commit"])
     }),
     (COMPLETED_UNLINKED, |log| {

@@ -18,6 +18,7 @@ pub mod growth_past_tail;
 pub mod growth_vs_mapped_store;
 pub mod ordered_write_vs_truncate;
 pub mod punch_vs_mapped_store;
+pub mod read_vs_truncate;
 pub mod revoke_and_reuse;
 pub mod short_write_punch_vs_mmap_fault;
 pub mod short_write_punch_vs_writeback;

@@ -1,18 +1,19 @@
-//! A truncate beside a direct write in flight, in the IM design.
+//! A truncate or a hole punch beside a direct write in flight.
 //!
 //! A file has two unwritten blocks, and a direct write to the second is on its way. One task
-//! truncates the file to one block, writes the second anew, and starts writeback of it; the worker
-//! ends the direct write; the journal commits once, at any moment.
+//! truncates the file to one block, or punches the second, writes that anew, and starts writeback
+//! of it; the worker ends the direct write; the journal commits once, at any moment.
 //!
-//! What may go wrong: the truncate does not wait for the direct write, whose end then marks blocks
-//! written that others have allocated and not written yet.
+//! What may go wrong: the truncate or the punch does not wait for the direct write, whose end then
+//! marks blocks written that others have allocated and not written yet.
 
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::direct_write_async;
 use super::super::extfs::fallocate::{SizeMode, fallocate};
+use super::super::extfs::rt::choose;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
-use super::super::extfs::{truncate, write, writeback};
+use super::super::extfs::{punch_hole, truncate, write, writeback};
 use super::setting::{self, ALL, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
@@ -53,8 +54,12 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     direct_write_async(&setting.fs, &setting.inode, BLOCK, &user).expect("the blocks are there");
 
     // What the file then holds depends on it, so this is always done.
-    let truncate = setting.spawn("truncate", |fs, inode| {
-        truncate::truncate_down(fs, inode, BLOCK).expect("truncate does not fail");
+    let truncates = choose("a truncate, a punch", 2) == 0;
+    let change = setting.spawn("truncate or punch", move |fs, inode| {
+        match truncates {
+            true => truncate::truncate_down(fs, inode, BLOCK).expect("truncate does not fail"),
+            false => punch_hole::punch_hole(fs, inode, BLOCK, BLOCK).expect("it does not fail"),
+        }
         let block = content::block(Tag::Second, 1);
         write::buffered_write(fs, inode, BLOCK, &block).expect("there is room");
         writeback::writepages(fs, inode, ALL, false).expect("writeback does not fail");
@@ -62,7 +67,7 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     let worker = setting.spawn("worker", |fs, _| fs.direct_io_worker());
     let journal = setting.spawn_commit();
     setting.fs.direct_in_flight().close();
-    truncate.join();
+    change.join();
     worker.join();
     join(journal);
 

@@ -56,6 +56,7 @@ pub mod orphan_del_by_end_io;
 pub mod orphan_left_by_delete;
 pub mod orphan_left_by_disksize_test;
 pub mod overwrite_judged_by_size;
+pub mod page_filled_unlocked;
 pub mod partial_folio_left_writable;
 pub mod partial_folio_not_submitted;
 pub mod punch_dirty_blind;
@@ -165,6 +166,7 @@ variants! {
     orphan_left_by_delete,
     orphan_left_by_disksize_test,
     overwrite_judged_by_size,
+    page_filled_unlocked,
     partial_folio_left_writable,
     partial_folio_not_submitted,
     punch_dirty_blind,

@@ -52,7 +52,14 @@ pub fn is_step(statement: &syn::Stmt) -> bool {
 }
 
 fn is_said_or_judged(function: &str) -> bool {
-    ["acknowledge", "acknowledged", "finding", "expect_exclusive"].contains(&function)
+    [
+        "acknowledge",
+        "acknowledged",
+        "finding",
+        "step",
+        "expect_exclusive",
+    ]
+    .contains(&function)
 }
 
 /// What is tried in `…?`.

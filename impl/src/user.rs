@@ -15,13 +15,11 @@ use std::cell::Cell;
 pub struct UserBuffer<'a> {
     bytes: &'a [u8],
     /// The first byte that can not be read, now or later.
-    bad_from: Cell<usize>,
+    bad_from: usize,
     /// A byte whose page is taken away between being brought in and being copied, once.
     paged_out: Cell<Option<usize>>,
     /// How many bytes can be pinned, of those that can be read.
-    pinned_to: Cell<usize>,
-    /// Whether the explorer may choose one fault.
-    is_chosen: Cell<bool>,
+    pinned_to: usize,
 }
 
 impl<'a> UserBuffer<'a> {
@@ -29,40 +27,35 @@ impl<'a> UserBuffer<'a> {
     pub fn new(bytes: &'a [u8]) -> UserBuffer<'a> {
         UserBuffer {
             bytes,
-            bad_from: Cell::new(bytes.len()),
+            bad_from: bytes.len(),
             paged_out: Cell::new(None),
-            pinned_to: Cell::new(bytes.len()),
-            is_chosen: Cell::new(false),
+            pinned_to: bytes.len(),
         }
     }
 
     /// A buffer that can be read up to byte `at`.
     pub fn bad_from(bytes: &'a [u8], at: usize) -> UserBuffer<'a> {
-        let buffer = UserBuffer::new(bytes);
-        buffer.bad_from.set(at.min(bytes.len()));
-        buffer
+        UserBuffer {
+            bad_from: at.min(bytes.len()),
+            ..UserBuffer::new(bytes)
+        }
     }
 
     /// A buffer of which one copy stops at byte `at`, and the next goes on there.
     pub fn paged_out(bytes: &'a [u8], at: usize) -> UserBuffer<'a> {
-        let buffer = UserBuffer::new(bytes);
-        buffer.paged_out.set(Some(at));
-        buffer
+        UserBuffer {
+            paged_out: Cell::new(Some(at)),
+            ..UserBuffer::new(bytes)
+        }
     }
 
     /// A buffer that can be read, but of which direct I/O can pin only the first `to` bytes: the
     /// page after them is not there, and bringing it in would fault on the file that is written.
     pub fn pinned_to(bytes: &'a [u8], to: usize) -> UserBuffer<'a> {
-        let buffer = UserBuffer::new(bytes);
-        buffer.pinned_to.set(to.min(bytes.len()));
-        buffer
-    }
-
-    /// A buffer with at most one fault, of which the explorer chooses kind and time.
-    pub fn chosen(bytes: &'a [u8]) -> UserBuffer<'a> {
-        let buffer = UserBuffer::new(bytes);
-        buffer.is_chosen.set(true);
-        buffer
+        UserBuffer {
+            pinned_to: to.min(bytes.len()),
+            ..UserBuffer::new(bytes)
+        }
     }
 
     /// How many bytes the caller wants written.
@@ -77,7 +70,7 @@ impl<'a> UserBuffer<'a> {
 
     /// Brings in the page of byte `at`; says whether that worked.
     pub fn fault_in(&self, at: usize) -> bool {
-        at < self.bad_from.get()
+        at < self.bad_from
     }
 
     /// Copies up to `len` bytes from byte `at` on, without waiting for any page: may stop short.
@@ -85,8 +78,7 @@ impl<'a> UserBuffer<'a> {
     /// # Panics
     /// If the range is not inside the buffer.
     pub fn copy_atomic(&self, at: usize, len: usize) -> &'a [u8] {
-        self.choose_fault(at, len);
-        let mut end = (at + len).min(self.bad_from.get().max(at));
+        let mut end = (at + len).min(self.bad_from.max(at));
         if let Some(page) = self.paged_out.get()
             && (at..end).contains(&page)
         {
@@ -98,10 +90,7 @@ impl<'a> UserBuffer<'a> {
 
     /// The bytes of the pages that can be pinned, which are the first of the buffer.
     pub fn pin(&self) -> &'a [u8] {
-        if self.is_chosen.take() && rt::choose("pin the caller's pages", 2) == 1 {
-            self.bad_from.set(self.bytes.len() / 2);
-        }
-        &self.bytes[..self.bad_from.get().min(self.pinned_to.get())]
+        &self.bytes[..self.bad_from.min(self.pinned_to)]
     }
 
     /// The part of this buffer from byte `at` on, with the same faults.
@@ -111,26 +100,10 @@ impl<'a> UserBuffer<'a> {
     pub fn rest(&self, at: usize) -> UserBuffer<'a> {
         UserBuffer {
             bytes: &self.bytes[at..],
-            bad_from: Cell::new(self.bad_from.get().saturating_sub(at)),
+            bad_from: self.bad_from.saturating_sub(at),
             paged_out: Cell::new(self.paged_out.get().and_then(|page| page.checked_sub(at))),
-            pinned_to: Cell::new(self.pinned_to.get().saturating_sub(at)),
-            is_chosen: self.is_chosen.clone(),
+            pinned_to: self.pinned_to.saturating_sub(at),
         }
-    }
-
-    fn choose_fault(&self, at: usize, len: usize) {
-        if !self.is_chosen.get() {
-            return;
-        }
-        let middle = at + len / 2;
-        match rt::choose("copy from the caller", 5) {
-            0 => return,
-            1 => self.paged_out.set(Some(at)),
-            2 => self.paged_out.set(Some(middle)),
-            3 => self.bad_from.set(at),
-            _ => self.bad_from.set(middle),
-        }
-        self.is_chosen.set(false);
     }
 }
 

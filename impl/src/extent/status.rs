@@ -143,7 +143,7 @@ impl StatusTree {
             && before.end() == mapping.start
             && before.status.continues_with(before.len, mapping.status)
         {
-            self.extents.remove(&before.start.0);
+            // In whose place it is put below.
             mapping = Mapping {
                 len: before.len + mapping.len,
                 ..before

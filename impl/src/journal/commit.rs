@@ -91,7 +91,6 @@ pub struct Commit<'j, D> {
     hooks: &'j dyn CommitHooks,
     abort: &'j Abort,
     tid: Tid,
-    state: TransactionState,
     captured: Vec<Captured>,
     revoked: Vec<Pblk>,
     freed: Vec<Pblk>,
@@ -130,18 +129,11 @@ pub(super) fn detach<'j, D: Device>(
     let commit = detached.map(|(closed, start, blocks, range)| {
         let tid = closed.tid;
         assert_no_updates(&closed);
-        rt::step("commit", || {
-            Args::new(&[
-                arg("tid", tid.0),
-                arg("state", TransactionState::Locked.name()),
-            ])
-        });
         let mut commit = Commit {
             log,
             hooks,
             abort: &shared.abort,
             tid,
-            state: TransactionState::Locked,
             captured: Vec::new(),
             revoked: closed.revoked.into_iter().collect(),
             freed: closed.freed.into_iter().collect(),
@@ -151,6 +143,7 @@ pub(super) fn detach<'j, D: Device>(
             range,
             submitted: Vec::new(),
         };
+        commit.enter(TransactionState::Locked);
         commit.enter(TransactionState::Switch);
         commit.captured = closed.buffers.into_values().map(capture).collect();
         commit
@@ -190,11 +183,6 @@ impl<D: Device> Commit<'_, D> {
         self.tid
     }
 
-    /// How far it has come.
-    pub fn state(&self) -> TransactionState {
-        self.state
-    }
-
     /// The first of its blocks in the log.
     pub(super) fn start(&self) -> LogBlock {
         self.start
@@ -216,14 +204,8 @@ impl<D: Device> Commit<'_, D> {
         captured.map(|captured| (captured.buffer.pblk(), Arc::clone(&captured.image)))
     }
 
-    /// Goes on to the next state.
-    pub(super) fn enter(&mut self, state: TransactionState) {
-        assert!(
-            self.state < state,
-            "a transaction went from {:?} to {state:?}",
-            self.state
-        );
-        self.state = state;
+    /// Says that it goes on to the next state.
+    pub(super) fn enter(&self, state: TransactionState) {
         rt::step("commit", || {
             Args::new(&[arg("tid", self.tid.0), arg("state", state.name())])
         });

@@ -17,11 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 static ROOM: Class = Class::new("log space");
 
-/// How far a transaction has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How far the commit of a transaction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionState {
-    /// Handles may join.
-    Running,
     /// Handles may finish, no new ones join.
     Locked,
     /// No handle is open; the transaction is being detached.
@@ -44,7 +42,6 @@ impl TransactionState {
     /// The state's name in jbd2's words.
     pub fn name(self) -> &'static str {
         match self {
-            TransactionState::Running => "running",
             TransactionState::Locked => "locked",
             TransactionState::Switch => "switch",
             TransactionState::Flush => "flush",

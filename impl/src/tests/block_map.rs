@@ -7,7 +7,6 @@ use crate::disk::indirect::BLOCKS_MAX;
 use crate::error::FsError;
 use crate::fallocate::{SizeMode, fallocate};
 use crate::fs::DataError;
-use crate::protocol::Protocol;
 use crate::user::UserBuffer;
 use crate::zero_range::zero_range;
 use crate::{fault, punch_hole, setattr, truncate, write};

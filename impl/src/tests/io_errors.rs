@@ -10,7 +10,6 @@ use crate::fallocate::{SizeMode, fallocate};
 use crate::fault;
 use crate::fs::DataError;
 use crate::journal::JournalError;
-use crate::protocol::Protocol;
 use crate::writeback::writepages;
 use crate::{punch_hole, setattr, truncate, unlink, write};
 
@@ -87,12 +86,7 @@ fn converting_after_failed_io_shows_what_an_earlier_owner_left() {
         end_io_converts: |_| true,
         ..Protocol::correct()
     };
-    let device = Arc::new(RecordingDevice::with_base(formatted()));
-    let mounted =
-        Filesystem::mount_with_protocol(device.clone(), MountOptions::default(), protocol);
-    let fs = mounted.unwrap().0;
-    let inode = directory::create(&fs, NAME).unwrap();
-    let f = Fixture { device, fs, inode };
+    let f = Fixture::with_protocol(MountOptions::default(), protocol);
     fail_writeback(&f, 0, &pattern(2, BLOCK_SIZE));
     fault::reclaim(&f.inode, ALL);
     assert_eq!(f.content(), [0xee; BLOCK_SIZE]);
@@ -133,22 +127,17 @@ fn commit_without_its_data(protocol: Protocol<RecordingDevice>) -> (bool, Vec<u8
         data_error: DataError::Abort,
         ..MountOptions::default()
     };
-    let device = Arc::new(RecordingDevice::with_base(formatted()));
-    let fs = Filesystem::mount_with_protocol(device.clone(), mount, protocol)
-        .unwrap()
-        .0;
-    let inode = directory::create(&fs, NAME).unwrap();
-    fs.sync().unwrap();
-    write::buffered_write(&fs, &inode, 0, &pattern(1, BLOCK_SIZE)).unwrap();
-    let pblk = inode.query(Lblk(0)).0.status.pblk().expect("allocated");
-    device.set_faults(Faults {
+    let f = Fixture::with_protocol(mount, protocol);
+    f.fs.sync().unwrap();
+    write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, BLOCK_SIZE)).unwrap();
+    let pblk = f.inode.query(Lblk(0)).0.status.pblk().expect("allocated");
+    f.device.set_faults(Faults {
         blocks: pblk..Pblk(pblk.0 + 1),
         writes: Fault::Always,
         ..Faults::default()
     });
-    let has_committed = fs.journal().commit_once().is_ok();
-    let again = Fixture { device, fs, inode }.crash();
-    (has_committed, again.content())
+    let has_committed = f.fs.journal().commit_once().is_ok();
+    (has_committed, f.crash().content())
 }
 
 /// The worker that ends the I/O aborts the journal while the commit waits for it.
@@ -173,11 +162,7 @@ fn an_io_without_the_file_systems_end_escapes_the_abort() {
         data_error: DataError::Abort,
         ..MountOptions::default()
     };
-    let device = Arc::new(RecordingDevice::with_base(formatted()));
-    let fs = Filesystem::mount_with_protocol(device.clone(), mount, protocol);
-    let fs = fs.unwrap().0;
-    let inode = directory::create(&fs, NAME).unwrap();
-    let f = Fixture { device, fs, inode };
+    let f = Fixture::with_protocol(mount, protocol);
     write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, BLOCK_SIZE)).unwrap();
     fsync::fsync(&f.fs, &f.inode).unwrap();
     fail_writeback(&f, 0, &pattern(2, BLOCK_SIZE));

@@ -28,6 +28,7 @@ use crate::inode::Inode;
 use crate::invariants::quiescent;
 use crate::mkfs::{MkfsOptions, mkfs};
 use crate::mount::MountOptions;
+use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk, Pblk};
 use crate::{directory, fsync, read};
 use rt::sync::Arc;
@@ -81,8 +82,14 @@ impl Fixture {
     }
 
     fn mounted(mount: MountOptions) -> Fixture {
+        Fixture::with_protocol(mount, Protocol::correct())
+    }
+
+    /// With steps that need not be the correct ones.
+    fn with_protocol(mount: MountOptions, protocol: Protocol<RecordingDevice>) -> Fixture {
         let device = Arc::new(RecordingDevice::with_base(formatted()));
-        let (fs, _) = Filesystem::mount(device.clone(), mount).expect("a new image mounts");
+        let mounted = Filesystem::mount_with_protocol(device.clone(), mount, protocol);
+        let (fs, _) = mounted.expect("a new image mounts");
         let inode = directory::create(&fs, NAME).expect("there is room");
         Fixture { device, fs, inode }
     }

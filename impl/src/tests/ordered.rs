@@ -1,13 +1,12 @@
 //! The BH design: what a commit waits for and writes, when the size on disk moves, what a failed
 //! copy leaves, and that the designs do not mix.
 
-use super::{ALL, BLOCK, Fixture, NAME, formatted, pattern, put};
+use super::{ALL, BLOCK, Fixture, pattern, put};
 use crate::design::Design;
 use crate::device::Device;
-use crate::device::memory::MemoryDevice;
+use crate::device::recording::RecordingDevice;
 use crate::error::FsError;
 use crate::extent::Status;
-use crate::fs::Filesystem;
 use crate::inode::Inode;
 use crate::invariants::quiescent;
 use crate::journal::{JournalInode, Ordered};
@@ -16,7 +15,7 @@ use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::writeback::{buffer_head, iomap, writepages};
-use crate::{directory, fsync, setattr, truncate, write};
+use crate::{fsync, setattr, truncate, write};
 use rt::sync::Arc;
 
 fn fixture() -> Fixture {
@@ -162,7 +161,7 @@ fn writeback_of_the_other_design_is_refused() {
 }
 
 /// Nothing can be mapped from block 2 on.
-fn without_space_from_block_2() -> Protocol<MemoryDevice> {
+fn without_space_from_block_2() -> Protocol<RecordingDevice> {
     Protocol {
         mpage_map_one_extent: |fs, handle, inode, range| match range.start < Lblk(2) {
             true => buffer_head::mpage_map_one_extent(fs, handle, inode, range),
@@ -173,7 +172,7 @@ fn without_space_from_block_2() -> Protocol<MemoryDevice> {
 }
 
 /// The same, and what has been mapped of the folio is not submitted: catalogue entry D11.
-fn bails_out_midway() -> Protocol<MemoryDevice> {
+fn bails_out_midway() -> Protocol<RecordingDevice> {
     Protocol {
         submits_partial_folio: |_, _| false,
         ..without_space_from_block_2()
@@ -182,27 +181,20 @@ fn bails_out_midway() -> Protocol<MemoryDevice> {
 
 /// Writes blocks 0 and 2 of a folio, of which only the first can be mapped. Returns the size on
 /// disk, and whether the disk holds the first block's data when the transaction has committed.
-fn after_mapping_failed_midway(protocol: Protocol<MemoryDevice>) -> (u64, bool) {
-    let device = Arc::new(MemoryDevice::with_base(formatted()));
-    let options = MountOptions {
+fn after_mapping_failed_midway(protocol: Protocol<RecordingDevice>) -> (u64, bool) {
+    let mount = MountOptions {
         design: Design::Bh,
         ..MountOptions::default()
     };
-    let mounted = Filesystem::mount_with_protocol(device.clone(), options, protocol);
-    let fs = mounted.expect("a new image mounts").0;
-    let inode = directory::create(&fs, NAME).expect("there is room");
+    let fixture = Fixture::with_protocol(mount, protocol);
+    let (fs, inode) = (&fixture.fs, &fixture.inode);
     let bytes = pattern(7, BLOCK_SIZE);
     for offset in [0, 2 * BLOCK] {
-        write::buffered_write(&fs, &inode, offset, &bytes).unwrap();
+        write::buffered_write(fs, inode, offset, &bytes).unwrap();
     }
-    assert_eq!(writepages(&fs, &inode, ALL, true), Err(FsError::NoSpace));
+    assert_eq!(writepages(fs, inode, ALL, true), Err(FsError::NoSpace));
     fs.journal().commit_once().unwrap();
-    let pblk = inode.query(Lblk(0)).0.status.pblk();
-    let mut block = [0; BLOCK_SIZE];
-    device
-        .read(pblk.expect("it has been mapped"), &mut block)
-        .unwrap();
-    (inode.disksize.get(), block[..] == bytes)
+    (inode.disksize.get(), on_disk(&fixture, 0)[..] == bytes)
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::disk::superblock::Superblock;
 use crate::error::FsError;
 use crate::journal::JournalOptions;
 use crate::mount::{MountError, MountReport};
-use crate::protocol::Protocol;
 use crate::units::Ino;
 use crate::{evict, truncate, unlink, write};
 

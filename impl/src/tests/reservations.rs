@@ -3,7 +3,6 @@
 use super::*;
 use crate::delalloc::{self, Delalloc};
 use crate::extent::Status;
-use crate::protocol::Protocol;
 use crate::write::{buffered_write, forget_beyond_eof};
 use crate::{fault, setattr};
 use std::cell::Cell;
@@ -124,12 +123,7 @@ fn a_hole_that_a_store_has_filled_meanwhile_is_not_filled_again() {
             },
             ..Protocol::correct()
         };
-        let device = Arc::new(RecordingDevice::with_base(formatted()));
-        let mounted =
-            Filesystem::mount_with_protocol(device.clone(), MountOptions::default(), protocol);
-        let fs = mounted.unwrap().0;
-        let inode = directory::create(&fs, NAME).unwrap();
-        let f = Fixture { device, fs, inode };
+        let f = Fixture::with_protocol(MountOptions::default(), protocol);
         setattr::set_size(&f.fs, &f.inode, BLOCK).unwrap();
         STORE.set((true, at_once));
         let bytes = pattern(1, BLOCK_SIZE);

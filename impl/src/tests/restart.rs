@@ -3,7 +3,6 @@
 use super::*;
 use crate::error::FsError;
 use crate::journal::JournalOptions;
-use crate::protocol::Protocol;
 use crate::{punch_hole, truncate, unlink, write};
 
 /// As few log blocks as leave a truncate its credits, and not one more.
@@ -21,16 +20,13 @@ fn fragmented(design: Design, blocks: u32, protocol: Protocol<RecordingDevice>) 
         },
         ..MountOptions::default()
     };
-    let device = Arc::new(RecordingDevice::with_base(formatted()));
-    let mounted = Filesystem::mount_with_protocol(device.clone(), mount, protocol);
-    let fs = mounted.unwrap().0;
-    let inode = directory::create(&fs, NAME).unwrap();
+    let f = Fixture::with_protocol(mount, protocol);
     for block in 0..blocks {
         let offset = u64::from(2 * block) * BLOCK;
-        write::buffered_write(&fs, &inode, offset, &pattern(1, BLOCK_SIZE)).unwrap();
+        write::buffered_write(&f.fs, &f.inode, offset, &pattern(1, BLOCK_SIZE)).unwrap();
     }
-    fsync::fsync(&fs, &inode).unwrap();
-    Fixture { device, fs, inode }
+    fsync::fsync(&f.fs, &f.inode).unwrap();
+    f
 }
 
 /// Content of the first `size` bytes of such a file.

@@ -3,21 +3,16 @@
 use super::*;
 use crate::direct::{Submitted, direct_write_sync, direct_write_sync_async};
 use crate::fsync::Sync;
-use crate::protocol::Protocol;
 use crate::units::Tid;
 use crate::user::UserBuffer;
 use crate::{unlink, write};
 
 /// A file of two durable blocks of `pattern(1)`, with nothing left to commit.
 fn with_blocks(protocol: Protocol<RecordingDevice>) -> Fixture {
-    let device = Arc::new(RecordingDevice::with_base(formatted()));
-    let mounted =
-        Filesystem::mount_with_protocol(device.clone(), MountOptions::default(), protocol);
-    let fs = mounted.unwrap().0;
-    let inode = directory::create(&fs, NAME).unwrap();
-    write::buffered_write(&fs, &inode, 0, &pattern(1, 2 * BLOCK_SIZE)).unwrap();
-    fsync::fsync(&fs, &inode).unwrap();
-    Fixture { device, fs, inode }
+    let f = Fixture::with_protocol(MountOptions::default(), protocol);
+    write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 2 * BLOCK_SIZE)).unwrap();
+    fsync::fsync(&f.fs, &f.inode).unwrap();
+    f
 }
 
 impl Fixture {

@@ -183,4 +183,23 @@ mod tests {
         let file = OpenFile::at(ErrorCursor(0));
         assert_eq!(told(&errors, &file), Some(FsError::ReadOnly));
     }
+
+    #[test]
+    fn who_opens_after_another_error_is_told_of_that() {
+        let errors = MappingErrors::new(12);
+        errors.set(FsError::NoSpace);
+        assert_eq!(told(&errors, &opened(&errors)), Some(FsError::NoSpace));
+        errors.set(FsError::ReadOnly);
+        let late = opened(&errors);
+        assert_eq!(told(&errors, &late), Some(FsError::ReadOnly));
+    }
+
+    #[test]
+    fn of_what_an_open_file_has_been_told_nobody_else_is_told_by_the_flag() {
+        let errors = MappingErrors::new(12);
+        let file = opened(&errors);
+        errors.set(FsError::NoSpace);
+        assert_eq!(told(&errors, &file), Some(FsError::NoSpace));
+        assert_eq!(errors.check_errors(), Ok(()));
+    }
 }

@@ -1,5 +1,5 @@
 //! What those who have one file open decide among themselves, in every interleaving: who deletes it
-//! when it loses its name, and who is told of an error.
+//! when it loses its name, and who is told of an error; and what those decide who make files.
 
 use cutpoint::explore::{Execution, Options, dpor};
 use extfs_shuttle::design::Design;
@@ -57,6 +57,13 @@ fn spawn<R: Send + 'static>(
     thread::spawn(name, move || body(&fs))
 }
 
+/// Reports what does not hold once all have returned.
+fn report_violations(fs: &Fs) {
+    for found in quiescent::violations(fs).unwrap() {
+        finding(found.invariant, || found.expected, || found.observed);
+    }
+}
+
 /// One closes the file, one removes its name, and a commit comes at any moment.
 fn close_and_unlink(base: &Arc<Image>, design: Design) {
     let (fs, inode) = mounted(base, design);
@@ -68,9 +75,7 @@ fn close_and_unlink(base: &Arc<Image>, design: Design) {
     close.join();
     name.join();
     commit.join();
-    for found in quiescent::violations(&fs).unwrap() {
-        finding(found.invariant, || found.expected, || found.observed);
-    }
+    report_violations(&fs);
     let freed = fs.space().peek_free_inodes() - before;
     let is_kept = fs
         .inodes_in_memory()
@@ -102,6 +107,27 @@ fn two_ask_after_an_error(base: &Arc<Image>, design: Design) {
             || format!("{told:?}"),
         );
     }
+}
+
+/// Two make files at once, each of the first of its names that is not taken.
+fn make_two(base: &Arc<Image>, design: Design, names: [&'static [&'static [u8]]; 2]) {
+    let (fs, _) = mounted(base, design);
+    let make = |task, names: &'static [&'static [u8]]| {
+        let tried = |fs: &Fs, name| Some((name, directory::create(fs, name).ok()?.ino));
+        let body = move |fs: &Fs| names.iter().find_map(|name| tried(fs, *name));
+        spawn(task, &fs, body)
+    };
+    let tasks = [make("one", names[0]), make("other", names[1])];
+    let made = tasks.map(thread::JoinHandle::join);
+    let is_found = |(name, ino)| directory::lookup(&fs, name).is_ok_and(|found| found.ino == ino);
+    if !made.iter().all(|made| made.is_some_and(is_found)) {
+        finding(
+            "I21",
+            || "each file is found by the name it was made with".into(),
+            || format!("{made:?}"),
+        );
+    }
+    report_violations(&fs);
 }
 
 /// Explores all of it. Returns how many executions that took, and the orders in which tasks ended.
@@ -142,5 +168,27 @@ fn of_those_who_share_an_open_file_one_is_told_of_an_error() {
         let (executions, orders) = holds(two_ask_after_an_error, design);
         println!("{design}: {executions} executions, {orders} orders");
         assert!(orders > 1, "{design}: either may be told");
+    }
+}
+
+#[test]
+fn files_that_are_made_at_once_are_all_there() {
+    for design in Design::ALL {
+        let two = |base: &Arc<Image>, design| make_two(base, design, [&[b"one"], &[b"other"]]);
+        let (executions, orders) = holds(two, design);
+        println!("{design}: {executions} executions, {orders} orders");
+        assert!(orders > 1, "{design}: either may be first");
+    }
+}
+
+/// Who finds the name taken makes another file. That is in conflict with making the first, so the
+/// explorer comes to every order of the two.
+#[test]
+fn of_those_who_make_a_file_of_one_name_one_does() {
+    for design in Design::ALL {
+        let same = |base: &Arc<Image>, design| make_two(base, design, [&[b"one", b"other"]; 2]);
+        let (executions, orders) = holds(same, design);
+        println!("{design}: {executions} executions, {orders} orders");
+        assert!(orders > 1, "{design}: either may be the one");
     }
 }

@@ -7,10 +7,10 @@ use crate::direct::{Submitted, direct_write, direct_write_async, direct_write_fr
 use crate::error::FsError;
 use crate::extent::Status;
 use crate::fallocate::{SizeMode, fallocate};
-use crate::units::Lblk;
+use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::write::buffered_write;
-use crate::{fault, punch_hole, read, setattr, truncate, writeback};
+use crate::{delalloc, fault, punch_hole, read, setattr, truncate, writeback};
 
 /// Offsets and lengths, aligned and not.
 const RANGES: [(u64, usize); 8] = [
@@ -302,4 +302,44 @@ fn a_direct_read_that_can_not_write_back_leaves_nothing_under_way() {
     f.set_failing(false);
     assert_eq!(f.inode.dio_count.peek(), 0);
     truncate::truncate_down(&f.fs, &f.inode, 0).unwrap();
+}
+
+/// The block has been reserved since the range was written back, for a store that is to come.
+#[test]
+fn direct_io_that_meets_a_delayed_block_fails() {
+    let f = Fixture::new(1);
+    setattr::set_size(&f.fs, &f.inode, BLOCK).unwrap();
+    let iomap = delalloc::write_begin(&f.fs, &f.inode, Lblk(0)..Lblk(1)).unwrap();
+    let read = direct_read(&f.fs, &f.inode, 0, BLOCK_SIZE);
+    assert_eq!(read, Err(FsError::RacedWithStore));
+    let bytes = pattern(1, BLOCK_SIZE);
+    let written = direct_write(&f.fs, &f.inode, 0, &bytes);
+    assert_eq!(written, Err(FsError::RacedWithStore));
+    let submitted = direct_write_async(&f.fs, &f.inode, 0, &UserBuffer::new(&bytes)).unwrap();
+    let Submitted::Queued(write) = submitted else {
+        panic!("inside the file it need not be waited for: {submitted:?}")
+    };
+    let ended = f.fs.wait_direct_io(&write);
+    assert_eq!(ended, Err(FsError::RacedWithStore));
+    assert_eq!(f.inode.dio_count.peek(), 0);
+    delalloc::write_end(&f.fs, &f.inode, &iomap, &(0..BLOCK), 0);
+    f.expect(&[0; BLOCK_SIZE]);
+}
+
+#[test]
+fn a_direct_write_of_nothing_does_nothing() {
+    let f = Fixture::new(1);
+    let before = f.fs.space().peek_counters();
+    assert_eq!(direct_write(&f.fs, &f.inode, 5_000, b""), Ok(0));
+    assert_eq!(f.fs.space().peek_counters(), before);
+    f.expect(&[]);
+}
+
+#[test]
+fn something_is_not_written_directly_once_the_journal_is_aborted_and_nothing_is() {
+    let f = Fixture::new(1);
+    f.fs.journal().mark_aborted("the test wants it to");
+    let refused = direct_write(&f.fs, &f.inode, 0, b"something");
+    assert_eq!(refused, Err(FsError::ReadOnly));
+    assert_eq!(direct_write(&f.fs, &f.inode, 0, b""), Ok(0));
 }

@@ -31,6 +31,7 @@ use crate::mount::MountOptions;
 use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk, Pblk};
 use crate::{directory, fsync, read};
+use cutpoint_event::log;
 use rt::sync::Arc;
 use std::ops::Range;
 
@@ -136,6 +137,15 @@ impl Fixture {
     fn reserved(&self) -> u32 {
         self.inode.read_data().reserved
     }
+}
+
+/// The invariants that `call` itself finds violated. Only in the std runtime: elsewhere only an
+/// explorer can record.
+fn findings(call: impl FnOnce()) -> Vec<&'static str> {
+    log::start();
+    call();
+    let findings = log::finish().findings;
+    findings.iter().map(|finding| finding.invariant).collect()
 }
 
 /// Compares, and says where the first difference is.

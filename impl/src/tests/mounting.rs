@@ -3,11 +3,15 @@
 use super::*;
 use crate::buffer::BufferCache;
 use crate::disk;
+use crate::disk::dir::DirectoryBlock;
 use crate::disk::extent::{Extent, ExtentNode};
-use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, SUPERBLOCK};
+use crate::disk::geometry::{GROUP_DESCRIPTORS, Geometry, JOURNAL_INO, ROOT_INO, SUPERBLOCK};
 use crate::disk::group::GroupDescriptor;
+use crate::disk::inode::FileType;
 use crate::disk::superblock::{STATE_CLEAN, STATE_ERROR, Superblock};
+use crate::error::FsError;
 use crate::mount::MountError;
+use crate::{evict, write};
 
 /// Mounts an image whose journal's inode maps these extents. Each has its first block, the block of
 /// the journal as it was that this is, its length, and whether it is unwritten.
@@ -90,4 +94,35 @@ fn names_are_listed_in_the_order_they_lie_in() {
     let names: Vec<&[u8]> = entries.iter().map(|entry| &entry.name[..]).collect();
     assert_eq!(names, [&b"."[..], b"..", b"lost+found", NAME, b"another"]);
     assert_eq!(entries[3].ino, f.inode.ino);
+}
+
+/// The first block has room for the name, which is in the second.
+#[test]
+fn a_name_is_looked_for_in_every_block_before_it_is_made() {
+    let f = Fixture::new(4);
+    let root = f.fs.inode(ROOT_INO).unwrap();
+    let seed = root.attributes().seed(root.position, f.fs.geometry().seed);
+    let mut second = DirectoryBlock::empty();
+    second
+        .insert(b"another", f.inode.ino, FileType::Regular)
+        .unwrap();
+    write::buffered_write(&f.fs, &root, BLOCK, &second.encode(seed)).unwrap();
+    fsync::fsync(&f.fs, &root).unwrap();
+    let made = directory::create(&f.fs, b"another");
+    assert_eq!(made.unwrap_err(), FsError::Exists);
+    let found = directory::lookup(&f.fs, b"another").unwrap();
+    assert_eq!(found.ino, f.inode.ino);
+}
+
+#[test]
+fn what_has_left_memory_is_read_from_disk() {
+    let f = Fixture::new(4);
+    let bytes = pattern(1, 3_000);
+    write::buffered_write(&f.fs, &f.inode, 0, &bytes).unwrap();
+    f.fs.sync().unwrap();
+    evict::evict(&f.fs, &f.inode);
+    assert!(f.inode.cache.peek().is_empty());
+    let inode = directory::lookup(&f.fs, NAME).unwrap();
+    assert!(!Arc::ptr_eq(&inode, &f.inode));
+    assert_same(&read::read(&f.fs, &inode, 0, 1 << 20).unwrap(), &bytes);
 }

@@ -1,22 +1,26 @@
 //! The BH design: what a commit waits for and writes, when the size on disk moves, what a failed
 //! copy leaves, and that the designs do not mix.
 
-use super::{ALL, BLOCK, Fixture, pattern, put};
+use super::{ALL, BLOCK, Fixture, NAME, assert_same, pattern, put};
+use crate::delalloc::Delalloc;
 use crate::design::Design;
-use crate::device::Device;
 use crate::device::recording::RecordingDevice;
+use crate::device::{Device, DeviceError};
 use crate::error::FsError;
 use crate::extent::Status;
+use crate::fs::{Filesystem, Mounted};
 use crate::inode::Inode;
 use crate::invariants::quiescent;
+use crate::journal::commit::{self, Commit};
 use crate::journal::{JournalInode, Ordered};
 use crate::mount::MountOptions;
 use crate::protocol::Protocol;
 use crate::units::{BLOCK_SIZE, Lblk};
 use crate::user::UserBuffer;
 use crate::writeback::{buffer_head, iomap, writepages};
-use crate::{fsync, setattr, truncate, write};
-use rt::sync::Arc;
+use crate::{completion, directory, evict, fsync, setattr, truncate, unlink, write};
+use rt::sync::{Arc, Weak};
+use std::cell::RefCell;
 
 fn fixture() -> Fixture {
     Fixture::in_design(Design::Bh, 2)
@@ -219,4 +223,74 @@ fn an_inode_left_with_a_finished_transaction_is_found() {
     fs.journal().commit_once().unwrap();
     let found = quiescent::violations(&fs).unwrap();
     assert_eq!(found[0].invariant, "I33");
+}
+
+thread_local! {
+    /// The file system whose file is deleted as soon as a commit has begun.
+    static DELETES_IN: RefCell<Weak<Mounted<RecordingDevice>>> =
+        const { RefCell::new(Weak::new()) };
+}
+
+fn submit_after_deleting(commit: &mut Commit<'_, RecordingDevice>) -> Result<(), DeviceError> {
+    if let Some(mounted) = DELETES_IN.take().upgrade() {
+        unlink::unlink(&Filesystem::new(mounted), NAME).expect("it has a name, and no user");
+    }
+    commit::submit_ordered_data(commit)
+}
+
+/// The transaction that commits has allocated the file's block and is to write it. The deletion is
+/// the next one's, so a power cut takes it.
+#[test]
+fn a_deletion_writes_out_what_the_committing_transaction_has_ordered() {
+    let mut protocol = Protocol::correct();
+    protocol.journal.submit_ordered_data = submit_after_deleting;
+    let mount = MountOptions {
+        design: Design::Bh,
+        delalloc: Delalloc::Never,
+        ..MountOptions::default()
+    };
+    let f = Fixture::with_protocol(mount, protocol);
+    evict::iput(&f.fs, &f.inode).unwrap();
+    f.fs.sync().unwrap();
+    let bytes = pattern(1, BLOCK_SIZE);
+    write::buffered_write(&f.fs, &f.inode, 0, &bytes).unwrap();
+    DELETES_IN.set(f.fs.downgrade());
+    f.fs.journal().commit_once().unwrap();
+    let found = directory::lookup(&f.fs, NAME);
+    assert_eq!(found.unwrap_err(), FsError::NotFound);
+    assert_same(&f.crash().content(), &bytes);
+}
+
+/// There a commit finds what it has to wait for.
+#[test]
+fn a_folio_stays_in_the_cache_until_its_io_has_ended() {
+    let protocol = Protocol {
+        ends_in_interrupt: |design, ioend| {
+            let found = ioend.inode.cache.lookup(ioend.blocks.clone());
+            assert_eq!(found.len(), ioend.folios.len());
+            completion::ends_in_interrupt(design, ioend)
+        },
+        ..Protocol::correct()
+    };
+    let ways: [fn(&Fixture); 2] = [
+        |f| truncate::truncate_down(&f.fs, &f.inode, 0).unwrap(),
+        |f| {
+            unlink::unlink(&f.fs, NAME).unwrap();
+            evict::iput(&f.fs, &f.inode).unwrap();
+        },
+    ];
+    for design in Design::ALL {
+        for drop_folios in ways {
+            let mount = MountOptions {
+                design,
+                ..MountOptions::default()
+            };
+            let f = Fixture::with_protocol(mount, protocol);
+            write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 2 * BLOCK_SIZE)).unwrap();
+            writepages(&f.fs, &f.inode, ALL, true).unwrap();
+            drop_folios(&f);
+            assert!(f.inode.cache.peek().is_empty());
+            assert!(!f.fs.step_io(), "no I/O is left");
+        }
+    }
 }

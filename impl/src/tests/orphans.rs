@@ -6,6 +6,7 @@ use crate::disk;
 use crate::disk::geometry::{FIRST_INO, JOURNAL_INO, SUPERBLOCK};
 use crate::disk::superblock::Superblock;
 use crate::error::FsError;
+use crate::fs::read_tree;
 use crate::journal::JournalOptions;
 use crate::mount::{MountError, MountReport};
 use crate::units::Ino;
@@ -147,6 +148,21 @@ fn mounting_finishes_truncates_and_deletions() {
             }
             expect_finished(&fs);
         }
+    }
+}
+
+/// Whoever looks at it finds no blocks that have another owner by then.
+#[test]
+fn a_deleted_inode_has_no_size_and_no_blocks_on_disk() {
+    for design in Design::ALL {
+        let f = Fixture::in_design(design, 4);
+        let [file, ..] = make_files(&f.fs);
+        unlink::unlink(&f.fs, NAMES[0]).unwrap();
+        evict::iput(&f.fs, &file).unwrap();
+        let left = on_disk(&f.fs, file.ino);
+        assert_eq!((left.links, left.size, left.blocks_512), (0, 0, 0));
+        let tree = read_tree(f.fs.buffers(), f.fs.geometry(), file.position, &left);
+        assert_eq!(tree.unwrap().extents(), []);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Buffered writes from buffers that can not be read to their end, or not at once.
 
-use super::{BLOCK, Fixture, pattern, put};
+use super::*;
 use crate::error::FsError;
 use crate::user::UserBuffer;
 use crate::write::{buffered_write, buffered_write_from};
+use std::cell::Cell;
 
 const BLOCKS_PER_FOLIO: [u32; 3] = [1, 2, 4];
 /// Where the byte that can not be read lies: at ends of blocks, and within them.
@@ -67,5 +68,37 @@ fn what_an_earlier_write_reserved_stays_reserved() {
         put(&mut expected, BLOCK as usize, &first);
         put(&mut expected, 0, &second[..10]);
         fixture.expect(&expected);
+    }
+}
+
+thread_local! {
+    /// How often a write has locked a folio to copy into it.
+    static COPIES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Only the copy that is made again is no longer than the one that stopped.
+#[test]
+fn after_a_copy_that_stopped_short_copies_are_whole_again() {
+    let protocol = Protocol {
+        write_folio_is_attached: |guard| {
+            COPIES.set(COPIES.get() + 1);
+            guard.is_attached()
+        },
+        ..Protocol::correct()
+    };
+    for design in Design::ALL {
+        let mount = MountOptions {
+            design,
+            ..MountOptions::default()
+        };
+        let f = Fixture::with_protocol(mount, protocol);
+        COPIES.set(0);
+        let bytes = pattern(1, 3 * BLOCK_SIZE);
+        let user = UserBuffer::paged_out(&bytes, 1);
+        let written = buffered_write_from(&f.fs, &f.inode, 0, &user);
+        assert_eq!(written, Ok(bytes.len()));
+        // Stopped, made again, the rest of the block, and two blocks.
+        assert_eq!(COPIES.get(), 5, "{design}");
+        f.expect(&bytes);
     }
 }

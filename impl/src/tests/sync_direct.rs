@@ -133,3 +133,18 @@ fn what_a_buffer_that_ends_early_has_converted_is_committed() {
     expected.resize(4 * BLOCK_SIZE, 0);
     assert_same(&f.crash().content(), &expected);
 }
+
+/// Who can pin only a part of the buffer, or nothing, was promised all of it.
+#[test]
+fn what_is_left_to_the_page_cache_is_durable_too() {
+    for design in Design::ALL {
+        for pinned in [0, BLOCK_SIZE] {
+            let f = Fixture::in_design(design, 1);
+            let bytes = pattern(1, 2 * BLOCK_SIZE);
+            let user = UserBuffer::pinned_to(&bytes, pinned);
+            let written = direct_write_sync(&f.fs, &f.inode, 0, &user, Sync::Data);
+            assert_eq!(written, Ok(bytes.len()));
+            assert_same(&f.crash().content(), &bytes);
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod judges;
 mod limits;
 mod mapped;
 mod mounting;
+mod nothing;
 mod ordered;
 mod orphans;
 mod punch;

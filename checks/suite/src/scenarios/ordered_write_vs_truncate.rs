@@ -1,10 +1,10 @@
-//! Data that a commit has to write, against a truncate or a punch that takes it away, in the BH
-//! design without delayed allocation.
+//! Data that a commit has to write, against a truncate, a punch or zeroes that take it away, in the
+//! BH design without delayed allocation.
 //!
 //! A write allocates written blocks at once, inside the file and beyond its end, and orders its
 //! data: the commit writes them. The copy may stop within the block beyond the end, which is then
-//! cut off and made again. After that one task truncates that block away or punches it; the journal
-//! commits once, at any moment; the completion worker ends its I/O.
+//! cut off and made again. After that one task truncates that block away, punches it, or zeroes its
+//! range; the journal commits once, at any moment; the completion worker ends its I/O.
 //!
 //! What may go wrong: the commit does not write, or does not wait, and a crash shows what the
 //! blocks held before; the truncate drops a folio whose data the committing transaction vouches
@@ -12,10 +12,12 @@
 
 use super::super::extfs::delalloc::Delalloc;
 use super::super::extfs::device::memory::Image;
+use super::super::extfs::fallocate::SizeMode;
 use super::super::extfs::rt::choose;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
 use super::super::extfs::write::buffered_write_from;
+use super::super::extfs::zero_range::zero_range;
 use super::super::extfs::{punch_hole, setattr, truncate};
 use super::setting::{self, Mounting, Setting, join};
 use crate::content::{self, Tag};
@@ -72,10 +74,14 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     content.truncate(FROM + written.expect("some of it can be copied"));
 
     // What the file then holds depends on it, so this is always done.
-    let truncates = choose("then a truncate, a punch", 2) == 0;
-    let change = setting.spawn("truncate or punch", move |fs, inode| match truncates {
-        true => truncate::truncate_down(fs, inode, BLOCK).expect("truncate does not fail"),
-        false => punch_hole::punch_hole(fs, inode, BLOCK, BLOCK).expect("the punch does not fail"),
+    let way = choose("then a truncate, a punch, zeroes", 3);
+    let change = setting.spawn("truncate or punch", move |fs, inode| {
+        let changed = match way {
+            0 => truncate::truncate_down(fs, inode, BLOCK),
+            1 => punch_hole::punch_hole(fs, inode, BLOCK, BLOCK),
+            _ => zero_range(fs, inode, BLOCK, BLOCK, SizeMode::Keep),
+        };
+        changed.expect("none of them fails");
     });
     let journal = setting.spawn_commit();
     let worker = setting.spawn("worker", |fs, _| fs.io_worker());
@@ -84,9 +90,9 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
     setting.fs.in_flight().close();
     worker.join();
 
-    match truncates {
-        true => content.truncate(BLOCK_SIZE),
-        false => content[BLOCK_SIZE..].fill(0),
+    match way {
+        0 => content.truncate(BLOCK_SIZE),
+        _ => content[BLOCK_SIZE..].fill(0),
     }
     setting.settle(|bytes| bytes == content, &content::describe(&content));
 }

@@ -187,6 +187,15 @@ mod tests {
         });
     }
 
+    #[test]
+    fn to_remove_nothing_cuts_nothing() {
+        let whole = mapping(0, 3, Status::Delayed);
+        let mut tree = StatusTree::new();
+        tree.insert(whole);
+        assert_eq!(tree.remove(Lblk(1)..Lblk(1)), 0);
+        assert!(tree.iter().eq([whole]));
+    }
+
     proptest! {
         #[test]
         fn behaves_like_an_array(

@@ -183,6 +183,8 @@ fn a_failed_log_write_makes_the_file_system_read_only() {
         assert_eq!(shrunk, Err(FsError::ReadOnly));
         let stored = fault::store(&f.fs, &f.inode, 0, b"x");
         assert_eq!(stored, Err(FsError::ReadOnly));
+        let punched = punch_hole::punch_hole(&f.fs, &f.inode, 0, BLOCK);
+        assert_eq!(punched, Err(FsError::ReadOnly));
         let unlinked = unlink::unlink(&f.fs, NAME);
         assert!(matches!(unlinked, Err(FsError::Journal(_))), "{unlinked:?}");
         assert_same(&f.content()[..BLOCK_SIZE], &pattern(1, BLOCK_SIZE));
@@ -209,16 +211,23 @@ fn aborting_when_folios_go() -> Fixture {
     Fixture { device, fs, inode }
 }
 
-/// An abort between the two handles of a truncate: the file is on no list in memory, and what was
-/// reserved for what it lost has been given back.
+/// An abort between the two handles of a truncate: the file is on no list in memory, unless it has
+/// no name, and what was reserved for what it lost has been given back.
 #[test]
 fn a_truncate_that_an_abort_interrupts_leaves_nothing_in_memory() {
-    let f = aborting_when_folios_go();
-    write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 4 * BLOCK_SIZE)).unwrap();
-    let shrunk = truncate::truncate_down(&f.fs, &f.inode, BLOCK);
-    assert!(matches!(shrunk, Err(FsError::Journal(_))), "{shrunk:?}");
-    assert_eq!(f.fs.orphans().members(), []);
-    assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
+    for has_name in [true, false] {
+        let f = aborting_when_folios_go();
+        write::buffered_write(&f.fs, &f.inode, 0, &pattern(1, 4 * BLOCK_SIZE)).unwrap();
+        let mut members = Vec::new();
+        if !has_name {
+            unlink::unlink(&f.fs, NAME).unwrap();
+            members.push(f.inode.ino);
+        }
+        let shrunk = truncate::truncate_down(&f.fs, &f.inode, BLOCK);
+        assert!(matches!(shrunk, Err(FsError::Journal(_))), "{shrunk:?}");
+        assert_eq!(f.fs.orphans().members(), members);
+        assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
+    }
 }
 
 /// The same in a hole punch: the folios of delayed blocks are gone, and so is what they reserved.
@@ -341,14 +350,45 @@ fn without_the_commit_what_was_promised_is_lost_and_told() {
     }
 }
 
+/// An empty file in a file system with room for as many extents as a file can have.
+fn with_room_for_extents(design: Design) -> Fixture {
+    let device = Arc::new(RecordingDevice::with_base(formatted_with(512)));
+    let mount = MountOptions {
+        design,
+        ..MountOptions::default()
+    };
+    let fs = Filesystem::mount(device.clone(), mount).unwrap().0;
+    let inode = directory::create(&fs, NAME).unwrap();
+    Fixture { device, fs, inode }
+}
+
+/// The last block would take more extents than a file can have, but only as long as it has so many.
+#[test]
+fn what_takes_an_extent_too_many_stays_dirty_until_there_is_one() {
+    for design in Design::ALL {
+        let f = with_room_for_extents(design);
+        let mut expected = Vec::new();
+        let mut write_block = |number: usize| {
+            let (offset, bytes) = (2 * number * BLOCK_SIZE, pattern(1, BLOCK_SIZE));
+            write::buffered_write(&f.fs, &f.inode, offset as u64, &bytes).unwrap();
+            put(&mut expected, offset, &bytes);
+        };
+        (0..EXTENTS_MAX).for_each(&mut write_block);
+        fsync::fsync(&f.fs, &f.inode).unwrap();
+        write_block(EXTENTS_MAX);
+        let told = fsync::fsync(&f.fs, &f.inode);
+        assert!(matches!(told, Err(FsError::TooManyExtents(_))), "{told:?}");
+        assert_eq!(f.reserved(), 1);
+        punch_hole::punch_hole(&f.fs, &f.inode, 0, BLOCK).unwrap();
+        expected[..BLOCK_SIZE].fill(0);
+        f.expect(&expected);
+    }
+}
+
 /// To convert the last block would take more extents than a file can have.
 #[test]
 fn what_was_written_and_can_not_be_converted_is_lost_and_told() {
-    let device = Arc::new(RecordingDevice::with_base(formatted_with(512)));
-    let fs = Filesystem::mount(device.clone(), MountOptions::default()).unwrap();
-    let fs = fs.0;
-    let inode = directory::create(&fs, NAME).unwrap();
-    let f = Fixture { device, fs, inode };
+    let f = with_room_for_extents(Design::Im);
     // Each block that is written among unwritten ones makes two extents more.
     let blocks = (EXTENTS_MAX as u64 - 1) / 2;
     let len = (2 * blocks + 3) * BLOCK;
@@ -370,4 +410,30 @@ fn what_was_written_and_can_not_be_converted_is_lost_and_told() {
     let found = read::read(&f.fs, &f.inode, lost, BLOCK_SIZE).unwrap();
     assert_eq!(found, [0; BLOCK_SIZE]);
     assert_eq!(quiescent::violations(&f.fs).unwrap(), []);
+}
+
+/// What a file loses is zero on disk before it grows again, though the cache, where it was zero
+/// already, has nothing to zero. A write that fails meanwhile leaves a clean block.
+#[test]
+fn what_was_zero_in_the_cache_only_is_zero_on_disk_once_the_file_has_shrunk() {
+    for design in Design::ALL {
+        for (block, fails) in [(0, false), (0, true), (1, false), (1, true)] {
+            let f = Fixture::in_design(design, 1);
+            let mut expected = pattern(1, 2 * BLOCK_SIZE);
+            write::buffered_write(&f.fs, &f.inode, 0, &expected).unwrap();
+            fsync::fsync(&f.fs, &f.inode).unwrap();
+            let size = block * BLOCK + 500;
+            write::buffered_write(&f.fs, &f.inode, size, &[0; BLOCK_SIZE - 500]).unwrap();
+            truncate::truncate_down(&f.fs, &f.inode, size).unwrap();
+            f.fs.journal().commit_once().unwrap();
+            expected.truncate(size as usize);
+            if fails {
+                fail_writeback(&f, size - 1, &expected[size as usize - 1..]);
+            }
+            setattr::truncate_up(&f.fs, &f.inode, size + 100).unwrap();
+            f.fs.journal().commit_once().unwrap();
+            expected.resize(size as usize + 100, 0);
+            assert_same(&f.crash().content(), &expected);
+        }
+    }
 }

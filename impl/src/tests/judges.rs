@@ -29,4 +29,5 @@ fn what_is_reserved_without_a_cache_is_noticed_and_given_back() {
     let found = findings(|| evict::evict(&f.fs, &f.inode));
     assert_eq!(found, ["I2"]);
     assert_eq!((f.reserved(), f.fs.space().peek_counters().dirty), (0, 0));
+    assert_eq!(f.inode.read_data().quota_reserved, 0);
 }

@@ -73,6 +73,10 @@ fn a_page_beyond_the_end_is_a_bus_error() {
         store(&f.fs, &f.inode, u64::MAX - 1, &[1]),
         Err(FsError::BeyondEnd)
     );
+    // The number of its block, cut to 32 bits, is that of the first.
+    let far = BLOCK << 32;
+    assert_eq!(store(&f.fs, &f.inode, far, &[2]), Err(FsError::BeyondEnd));
+    assert_eq!(load(&f.fs, &f.inode, far, 1), Err(FsError::BeyondEnd));
     f.expect(&[1; 100]);
 }
 

@@ -73,6 +73,7 @@ fn a_power_cut_between_two_transactions_of_a_truncate() {
     let protocol = Protocol {
         truncate_restart: |fs, handle, inode, data, credits| {
             truncate::truncate_restart(fs, handle, inode, data, credits)?;
+            assert_eq!(handle.credits_left(), credits);
             Err(FsError::BadAddress)
         },
         ..Protocol::correct()
@@ -112,4 +113,17 @@ fn a_handle_is_extended_where_there_is_room_and_stopped_when_it_can_not_begin_ag
     assert_eq!((handle.credits_left(), f.fs.journal().updates()), (0, 0));
     drop(handle);
     assert_eq!(f.fs.journal().updates(), 0);
+}
+
+/// What it has changed before is in another update, which has paid for it.
+#[test]
+fn a_handle_that_begins_again_has_all_its_credits() {
+    let f = Fixture::new(1);
+    let mut handle = f.fs.start_handle(2).unwrap();
+    handle.modify(f.fs.superblock_buffer(), |_| ()).unwrap();
+    assert_eq!(handle.credits_left(), 1);
+    handle.restart(1).unwrap();
+    assert_eq!(handle.credits_left(), 1);
+    handle.modify(f.fs.superblock_buffer(), |_| ()).unwrap();
+    assert_eq!(handle.credits_left(), 0);
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::delalloc::Delalloc;
+use crate::fault;
 use crate::write::{buffered_write, synchronous_write};
 
 /// Where the file ends by a block that is delayed.
@@ -102,6 +103,22 @@ fn where_it_allocates_at_once_it_raises_the_size_to_its_own_end() {
     let f = f.crash();
     assert_eq!(f.inode.size.get(), 2 * BLOCK);
     assert_same(&f.content(), &bytes);
+}
+
+/// So does a store, whose page may be synced alone.
+#[test]
+fn what_a_store_allocates_at_once_is_there_after_a_sync_of_its_page() {
+    let f = committed(Design::Bh, Delalloc::WhileSpaceLasts);
+    reach_far(&f);
+    let promised = f.fs.space().peek_counters().free as u32 / 2 + 10;
+    f.fs.space().reserve(promised).unwrap();
+    let bytes = pattern(1, BLOCK_SIZE);
+    fault::store(&f.fs, &f.inode, 0, &bytes).unwrap();
+    f.fs.space().release(promised);
+    assert_eq!((f.inode.disksize.get(), f.reserved()), (BLOCK, 1));
+    fsync::fsync_range(&f.fs, &f.inode, Lblk(0)..Lblk(1), fsync::Sync::Data).unwrap();
+    assert!(is_far_dirty(&f));
+    f.crash().expect(&bytes);
 }
 
 /// A crash must not show a size that covers blocks which have not been written.

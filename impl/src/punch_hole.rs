@@ -32,7 +32,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// [`FsError::TooManyExtents`], because a hole splits an extent: then the range may hold what it
-/// last held on disk. [`FsError::Journal`], [`FsError::Device`].
+/// last held on disk. [`FsError::ReadOnly`], [`FsError::Journal`], [`FsError::Device`].
 pub fn punch_hole<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,

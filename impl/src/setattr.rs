@@ -5,7 +5,8 @@
 //! for the iomap path, where only `i_size` is raised and I/O completion lets the size on disk
 //! follow: both are set here, in one handle, as the buffer-head path does. That is safe because
 //! the end of the last block is zero on disk before; and below a size that the caller asked for, a
-//! crash may show zeroes.
+//! crash may show zeroes. Departs from it also where the file has that size already: blocks that
+//! have been allocated beyond the end stay then.
 
 use crate::device::Device;
 use crate::error::FsError;
@@ -26,7 +27,7 @@ use rt::sync::Arc;
 /// As [`truncate::truncate_down`] and [`truncate_up`].
 ///
 /// # Errors
-/// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
+/// [`FsError::TooLarge`], [`FsError::ReadOnly`], [`FsError::Journal`], [`FsError::Device`].
 pub fn set_size<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
@@ -50,7 +51,7 @@ pub fn set_size<D: Device>(
 /// The file has its old size, or the new one with zeroes from the old one on.
 ///
 /// # Errors
-/// [`FsError::TooLarge`], [`FsError::Journal`], [`FsError::Device`].
+/// [`FsError::TooLarge`], [`FsError::ReadOnly`], [`FsError::Journal`], [`FsError::Device`].
 pub fn truncate_up<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,

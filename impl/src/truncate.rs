@@ -34,7 +34,7 @@ const END: Lblk = Lblk(u32::MAX);
 /// past its end.
 ///
 /// # Errors
-/// [`FsError::Journal`], [`FsError::Device`].
+/// [`FsError::ReadOnly`], [`FsError::Journal`], [`FsError::Device`].
 pub fn truncate_down<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,

@@ -416,7 +416,10 @@ class Report:
         self.todo = 0
 
     def explain(self, outcome, name):
-        return "explained" if outcome == "survived" and name in self.explained else outcome
+        """The outcome, given the reasons that there are now."""
+        if outcome not in ["survived", "explained"]:
+            return outcome
+        return "explained" if name in self.explained else "survived"
 
     def without_tried(self, mutants):
         # What has survived may be noticed by now, but takes longest, so it comes last.

@@ -348,8 +348,8 @@ class Switched(Trial):
 
 
 def refused_by(errors, placed):
-    """The mutants that the errors are about."""
-    refused = set()
+    """The mutants that the errors are about, and those whose own text is wrong."""
+    refused, wrong = set(), set()
     for error in errors:
         # The mutant itself, or else all that are put around the smallest thing that is wrong.
         for kind in ["own", "node"]:
@@ -370,14 +370,17 @@ def refused_by(errors, placed):
                     break
             if about:
                 refused |= about[min(about)]
+                wrong |= about[min(about)] if kind == "own" else set()
                 break
-    return refused
+    return refused, wrong
 
 
 def build_together(copy, mutants):
-    """Builds as many of the mutants together as can be, and says which."""
+    """Builds as many of the mutants together as can be. Says which, and which can not be built."""
     keys = ["id", "file", "name", "genre", "span", "replacement"]
     left = {mutant["id"]: {key: mutant[key] for key in keys} for mutant in mutants}
+    genres = {mutant["id"]: mutant["genre"] for mutant in mutants}
+    unbuildable = set()
     while True:
         copy.restore()
         listing = json.dumps(list(left.values()))
@@ -386,10 +389,12 @@ def build_together(copy, mutants):
         for command in BUILDS:
             is_built, errors = copy.messages(command)
             if not is_built:
-                refused = refused_by(errors, placed)
+                refused, wrong = refused_by(errors, placed)
+                # What is no value of its function's type is none alone either.
+                unbuildable |= {number for number in wrong if genres[number] == "FnValue"}
                 break
         if is_built:
-            return {place["id"] for place in placed}
+            return {place["id"] for place in placed}, unbuildable
         if not refused:
             said = "\n".join(error["rendered"] for error in errors)
             give_up(f"the compiler refuses what is no mutant:\n{said}")
@@ -452,8 +457,12 @@ class Report:
 
 def try_together(copy, mutants, todo, jobs, report):
     """Tries those that can be built together; gives back the others, and how long each may take."""
-    together = build_together(copy, mutants)
+    together, unbuildable = build_together(copy, mutants)
     print(f"{len(together)} of {len(mutants)} mutants are built together", flush=True)
+    for mutant in todo:
+        if mutant["id"] in unbuildable:
+            report.add(mutant, "unbuildable", "")
+    todo = [mutant for mutant in todo if mutant["id"] not in unbuildable]
     original = Original(copy)
     # Where the core itself does not pass, whatever becomes of a mutant says nothing.
     outcome, by = original.fate(0)

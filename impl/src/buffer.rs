@@ -10,7 +10,8 @@
 //! of a buffer holds the lock that protects what they mean (an inode's `i_data_sem`, the group
 //! lock, the orphan lock), and that lock orders conflicting accesses. Accesses to other bytes of
 //! the same block commute. A commit captures contents only while no handle is open, which the
-//! transaction barrier orders against every change.
+//! transaction barrier orders against every change. A controlled execution records who used which
+//! bytes ([`rt::access`]), so that it shows where nothing orders them.
 //!
 //! # Source
 //! linux v7.0 fs/buffer.c `__bread_gfp`, `__getblk`; fs/jbd2/transaction.c `do_get_write_access`,
@@ -21,7 +22,9 @@
 use crate::device::{Device, DeviceError};
 use crate::units::{BLOCK_SIZE, Block, Pblk};
 use rt::sync::{Arc, LeafMutex};
+use rt::{Memory, Use};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// A metadata block in memory.
 #[derive(Debug)]
@@ -50,9 +53,20 @@ impl Buffer {
     /// Lets `look` see the content.
     ///
     /// # Locking
-    /// Requires: the lock that protects what is looked at. `look` must not wait for anything.
+    /// Requires: the locks that protect the whole block. `look` must not wait for anything.
     pub fn read<R>(&self, look: impl FnOnce(&Block) -> R) -> R {
-        self.content.with(|content| look(content))
+        self.read_bytes(0..BLOCK_SIZE, look)
+    }
+
+    /// Lets `look` see these bytes of the content. It is given the whole block.
+    ///
+    /// # Locking
+    /// Requires: the lock that protects the bytes. `look` must not wait for anything.
+    pub fn read_bytes<R>(&self, bytes: Range<usize>, look: impl FnOnce(&Block) -> R) -> R {
+        self.content.with(|content| {
+            rt::access(Use::Read, self.memory(), bytes);
+            look(content)
+        })
     }
 
     /// The content as it is now. Later changes do not show.
@@ -60,16 +74,52 @@ impl Buffer {
     /// # Locking
     /// As [`Buffer::read`].
     pub fn snapshot(&self) -> Arc<Block> {
-        self.content.with(|content| Arc::clone(content))
+        self.content.with(|content| {
+            rt::access(Use::Read, self.memory(), 0..BLOCK_SIZE);
+            Arc::clone(content)
+        })
     }
 
-    /// Changes the content; a commit that captured it keeps the old one.
+    /// Changes the content; a commit that captured it keeps the old one. `sealed` are bytes that
+    /// follow from others: who changes anything writes them, under whatever lock.
     ///
     /// # Locking
     /// Requires: an open handle whose transaction the buffer belongs to.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Block) -> R) -> R {
-        self.content.with(|content| change(Arc::make_mut(content)))
+    pub(crate) fn change<R>(
+        &self,
+        sealed: &[Range<usize>],
+        change: impl FnOnce(&mut Block) -> R,
+    ) -> R {
+        self.content.with(|content| {
+            let before = rt::CHECKED.then(|| Arc::clone(content));
+            let result = change(Arc::make_mut(content));
+            if let Some(before) = before {
+                let is_sealed = |at: usize| sealed.iter().any(|bytes| bytes.contains(&at));
+                for bytes in differing(|at| before[at] != content[at] && !is_sealed(at)) {
+                    rt::access(Use::Change, self.memory(), bytes);
+                }
+            }
+            result
+        })
     }
+
+    fn memory(&self) -> Memory {
+        Memory {
+            class: "buffer",
+            number: self.pblk.0,
+        }
+    }
+}
+
+/// The ranges of bytes of a block that differ.
+fn differing(differs: impl Fn(usize) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = (at..BLOCK_SIZE).find(|at| differs(*at))?;
+        let end = (start..BLOCK_SIZE).find(|at| !differs(*at));
+        at = end.unwrap_or(BLOCK_SIZE);
+        Some(start..at)
+    })
 }
 
 /// The buffers of a device, by block. Buffers stay until they are forgotten, so a block's content

@@ -168,7 +168,9 @@ impl<D: Device> Filesystem<D> {
         }
         let position = self.geometry.locate(ino).ok_or(FsError::NotFound)?;
         let buffer = self.buffers.get(position.block())?;
-        let decoded = buffer.read(|b| disk::inode::Inode::decode(b, position, &self.geometry));
+        let decoded = buffer.read_bytes(position.bytes(), |block| {
+            disk::inode::Inode::decode(block, position, &self.geometry)
+        });
         let on_disk = decoded?;
         let tree = read_tree(&self.buffers, &self.geometry, position, &on_disk)?;
         let inode = Inode::new(position, on_disk, tree, self.design, self.blocks_per_folio);
@@ -216,7 +218,7 @@ impl<D: Device> Filesystem<D> {
     ) -> Result<(), FsError> {
         let position = self.geometry.locate(ino).ok_or(FsError::NotFound)?;
         let buffer = self.buffers.get(position.block())?;
-        handle.modify(&buffer, |block| {
+        handle.modify_sealed(&buffer, &disk::inode::checksum_bytes(position), |block| {
             let mut on_disk = disk::inode::Inode::decode(block, position, &self.geometry)?;
             change(&mut on_disk);
             on_disk.encode_into(block, position, self.geometry.seed);

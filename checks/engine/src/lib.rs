@@ -83,6 +83,7 @@
 //! - [`crash`]: what a power cut can leave of an execution, and whether recovery copes.
 //! - [`oracle`]: which outcomes of concurrent calls, and of power cuts, are allowed.
 //! - [`lockgraph`]: deadlocks that no execution ran into.
+//! - [`data_race`]: memory that two tasks use in no order.
 //! - [`clock`] and [`trace_hash`]: the partial order that an execution is.
 //! - [`minimise`]: a smaller counterexample from a counterexample.
 //! - [`differential`]: the explorer against others, on generated programs.
@@ -93,6 +94,7 @@
 pub mod checker;
 pub mod clock;
 pub mod crash;
+pub mod data_race;
 pub mod differential;
 pub mod disk;
 pub mod explore;

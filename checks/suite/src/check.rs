@@ -3,6 +3,7 @@
 mod control;
 mod following;
 mod kept;
+mod latent;
 
 pub use following::CONFORMS;
 
@@ -28,7 +29,7 @@ use cutpoint::explore::random::Method;
 use cutpoint::explore::{self, Execution, Explored, Options, Outcome, SearchState, StoppedBy};
 use cutpoint::lockgraph::LockGraph;
 use cutpoint::verdict::within_preemptions;
-use cutpoint_event::{Class, Finding, Log, pending};
+use cutpoint_event::{Class, Log, pending};
 use cutpoint_traces::Trace;
 use following::{Following, follows_cuts};
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,8 @@ pub(crate) struct Session {
     broken: Option<String>,
     reached: BTreeMap<&'static str, u64>,
     locks: LockGraph,
-    lock_cycle: Option<Box<Trace>>,
+    /// A cycle in the order of locks, or a data race, of an execution in which nothing went wrong.
+    latent: Option<Box<Trace>>,
     /// The execution that is no path of the model.
     deviation: Option<Box<Trace>>,
     split: u64,
@@ -174,7 +176,7 @@ impl Session {
             broken: None,
             reached: BTreeMap::new(),
             locks: LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name)),
-            lock_cycle: None,
+            latent: None,
             deviation: None,
             split: 0,
             usage: Usage::start(),
@@ -189,7 +191,7 @@ impl Session {
         self.broken = None;
         self.reached.clear();
         self.locks = LockGraph::with_fair(FAIR_LOCKS.map(|class| class.name));
-        self.lock_cycle = None;
+        self.latent = None;
         self.deviation = None;
     }
 
@@ -326,7 +328,7 @@ impl Session {
             return ControlFlow::Continue(());
         }
         reach::add(&mut self.reached, &reach::of_execution(execution.log));
-        self.order_locks(request, execution);
+        self.look_for_latent(request, execution);
         let checked = self.checker.check(execution.log, &self.recovery);
         self.has_followed();
         match checked {
@@ -339,24 +341,6 @@ impl Session {
             }
         }
         ControlFlow::Break(())
-    }
-
-    /// Adds an execution to the order of locks. The first cycle is kept with the execution that
-    /// closed it, for a check that finds nothing else.
-    fn order_locks(&mut self, request: &Request, execution: &Execution<'_>) {
-        let is_new = self.locks.add(execution.number, execution.log);
-        if !is_new || self.lock_cycle.is_some() {
-            return;
-        }
-        if let Some(cycle) = self.locks.cycles().first() {
-            let finding = Finding {
-                invariant: "I34",
-                expected: "the order of locks and waits has no cycle".into(),
-                observed: cycle.to_string(),
-            };
-            let trace = record::of_finding(request, execution.log, &finding);
-            self.lock_cycle = Some(Box::new(trace));
-        }
     }
 
     /// What is violated, or broken, if anything is.
@@ -377,7 +361,7 @@ impl Session {
             return None;
         }
         let Some(found) = explored.finding.as_ref() else {
-            return self.lock_cycle.take().map(Verdict::Violated);
+            return self.latent.take().map(Verdict::Violated);
         };
         let finding = found.findings.first()?;
         self.preemptions = found.preemptions;

@@ -1,6 +1,7 @@
 //! What those who have one file open decide among themselves, in every interleaving: who deletes it
 //! when it loses its name, and who is told of an error; and what those decide who make files.
 
+use cutpoint::data_race::data_race;
 use cutpoint::explore::{Execution, Options, dpor};
 use extfs_shuttle::design::Design;
 use extfs_shuttle::device::memory::{Image, MemoryDevice};
@@ -130,6 +131,28 @@ fn make_two(base: &Arc<Image>, design: Design, names: [&'static [&'static [u8]];
     report_violations(&fs);
 }
 
+/// One removes the name of a file, and one makes another.
+fn unlink_and_make(base: &Arc<Image>, design: Design) {
+    let (fs, inode) = mounted(base, design);
+    evict::iput(&fs, &inode).unwrap();
+    let remove = spawn("unlink", &fs, |fs| unlink::unlink(fs, NAME).unwrap());
+    let make = spawn("create", &fs, |fs| {
+        directory::create(fs, b"other").unwrap().ino
+    });
+    remove.join();
+    let made = make.join();
+    let kept = directory::lookup(&fs, b"other").map(|found| found.ino);
+    let removed = directory::lookup(&fs, NAME).map(|found| found.ino);
+    if kept != Ok(made) || removed != Err(FsError::NotFound) {
+        finding(
+            "I21",
+            || "the one name is there, and the other is not".into(),
+            || format!("inode {made} is made, {kept:?}; {removed:?}"),
+        );
+    }
+    report_violations(&fs);
+}
+
 /// Explores all of it. Returns how many executions that took, and the orders in which tasks ended.
 fn holds(body: fn(&Arc<Image>, Design), design: Design) -> (u64, usize) {
     let base = base();
@@ -141,6 +164,9 @@ fn holds(body: fn(&Arc<Image>, Design), design: Design) -> (u64, usize) {
             order.push(event.task);
         }
         orders.insert(order);
+        let race = data_race(execution.log);
+        let race = race.map(|race| race.in_words(&execution.log.tasks));
+        assert_eq!(race, None, "{design}: execution {}", execution.number);
         ControlFlow::Continue(())
     };
     let explored = dpor::explore(&Options::default(), move || body(&base, design), note);
@@ -176,6 +202,15 @@ fn files_that_are_made_at_once_are_all_there() {
     for design in Design::ALL {
         let two = |base: &Arc<Image>, design| make_two(base, design, [&[b"one"], &[b"other"]]);
         let (executions, orders) = holds(two, design);
+        println!("{design}: {executions} executions, {orders} orders");
+        assert!(orders > 1, "{design}: either may be first");
+    }
+}
+
+#[test]
+fn a_file_that_is_made_beside_one_that_loses_its_name_is_there() {
+    for design in Design::ALL {
+        let (executions, orders) = holds(unlink_and_make, design);
         println!("{design}: {executions} executions, {orders} orders");
         assert!(orders > 1, "{design}: either may be first");
     }

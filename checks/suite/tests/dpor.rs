@@ -1,9 +1,11 @@
 //! The scenarios under DPOR: the correct protocol holds, exhaustively, and every variant is caught.
 
+use cutpoint::crash::CutMode;
 use cutpoint_suite::catalogue::{Catalogue, InDesign};
 use cutpoint_suite::check::check;
 use cutpoint_suite::reach;
-use cutpoint_suite::report::{Report, Verdict};
+use cutpoint_suite::replay::replay;
+use cutpoint_suite::report::{Replayed, Report, Verdict};
 use cutpoint_suite::request::{Design, Request};
 
 const SCENARIO: &str = "writeback_vs_truncate";
@@ -112,6 +114,27 @@ fn the_unlocked_lookup_is_the_race_of_the_mail() {
         trace.violation.observed,
         "quota used = 1: 2 blocks are stale"
     );
+}
+
+/// Without power cuts nothing goes wrong in any execution; but that the journal reads what the next
+/// transaction changes, in no order, shows.
+#[test]
+fn a_buffer_that_is_logged_as_it_is_now_is_a_data_race() {
+    let request = Request {
+        crash: CutMode::Off,
+        preemptions: Some(0),
+        ..Request::new(SCENARIO, Some("frozen_copy_missing"))
+    };
+    let Verdict::Violated(trace) = check(&request, &mut |_| ()).unwrap().verdict else {
+        panic!("missed");
+    };
+    assert_eq!(trace.violation.invariant, "I35");
+    let observed = &trace.violation.observed;
+    let is_of_the_commit = observed.contains("'journal' reads") && observed.contains("of buffer");
+    assert!(is_of_the_commit, "{observed}");
+    assert!(trace.crash.is_none());
+    let again = replay(&trace, None).unwrap();
+    assert!(matches!(again, Replayed::Reproduces { .. }), "{again:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::disk::checksum::Seed;
 use crate::disk::group::GroupDescriptor;
 use crate::disk::superblock::Superblock;
 use crate::units::{BLOCK_SIZE, Ino, Pblk};
+use std::ops::Range;
 
 /// The first block of the only group. Block 0 is left to boot loaders.
 pub const FIRST_DATA_BLOCK: Pblk = Pblk(1);
@@ -71,6 +72,11 @@ impl InodePosition {
     /// Its first byte in that block.
     pub fn offset(self) -> usize {
         self.offset
+    }
+
+    /// Its bytes in that block.
+    pub fn bytes(self) -> Range<usize> {
+        self.offset..self.offset + INODE_SIZE
     }
 }
 

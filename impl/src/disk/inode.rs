@@ -14,6 +14,7 @@ use crate::disk::checksum::{InodeSeed, Seed};
 use crate::disk::error::{FormatError, Place, Problem, Structure};
 use crate::disk::geometry::{Geometry, INODE_SIZE, InodePosition};
 use crate::units::{BLOCK_SIZE, Block};
+use std::ops::Range;
 
 /// Bytes of an inode beyond the first 128 that hold fields.
 pub const EXTRA_ISIZE: u16 = 32;
@@ -254,6 +255,12 @@ impl Inode {
     pub fn seed(&self, at: InodePosition, seed: Seed) -> InodeSeed {
         seed.of_inode(at.ino(), self.generation)
     }
+}
+
+/// The bytes of its block that hold an inode's checksum, over the whole inode.
+pub fn checksum_bytes(at: InodePosition) -> [Range<usize>; 2] {
+    let (low, high) = at::CHECKSUM;
+    [low, high].map(|half| at.offset() + half..at.offset() + half + size_of::<u16>())
 }
 
 fn checksum(bytes: &[u8], at: InodePosition, generation: u32, seed: Seed) -> u32 {

@@ -150,8 +150,25 @@ impl<'j> Handle<'j> {
         buffer: &Arc<Buffer>,
         change: impl FnOnce(&mut Block) -> R,
     ) -> Result<R, JournalError> {
+        self.modify_sealed(buffer, &[], change)
+    }
+
+    /// As [`Handle::modify`], for bytes with a checksum over more than the lock protects: what is
+    /// `sealed` follows from the other bytes, and is written by who changes any of them.
+    ///
+    /// # Errors
+    /// As [`Handle::modify`].
+    ///
+    /// # Locking
+    /// As [`Handle::modify`], but for the bytes that are sealed.
+    pub fn modify_sealed<R>(
+        &mut self,
+        buffer: &Arc<Buffer>,
+        sealed: &[Range<usize>],
+        change: impl FnOnce(&mut Block) -> R,
+    ) -> Result<R, JournalError> {
         self.charge(buffer.pblk())?;
-        let result = buffer.change(change);
+        let result = buffer.change(sealed, change);
         self.dirty_metadata(buffer);
         Ok(result)
     }

@@ -46,10 +46,11 @@ const ATTEMPTS: u64 = 1_000;
 /// Explores every interleaving of `scenario` and panics on a violation, with the race in columns
 /// and the command that replays it.
 ///
-/// What the scenario does through [`crate::rt`] (or through plain shuttle types) is explored; a
-/// panic in it, a deadlock, a livelock, an [`crate::rt::finding`] and a cycle in the order of locks
-/// are violations. It must do the same whenever it is run, but for those operations and choices,
-/// and should spawn its tasks from one task.
+/// What the scenario does through [`crate::rt`] (or through plain shuttle types) is explored. A
+/// panic in it, a deadlock, a livelock, an [`crate::rt::finding`], a cycle in the order of locks,
+/// and a data race in what it says of memory ([`crate::rt::access`]) are violations. It must do the
+/// same whenever it is run, but for those operations and choices, and should spawn its tasks from
+/// one task.
 ///
 /// # Panics
 /// If there is a violation, or if the check can not be made.

@@ -5,6 +5,7 @@ use super::progress::Progress;
 use super::{Checker, Report};
 use crate::crash::candidates::SECTOR_SIZE;
 use crate::crash::{Base, CrashFailure, CrashStats, CrashViolation, CutMode, MemoryBase};
+use crate::data_race::data_race;
 use crate::explore::bounded::{self, Bounds};
 use crate::explore::replay::Matched;
 use crate::explore::{Execution, Explored, Found, Outcome, dpor};
@@ -48,7 +49,8 @@ pub(super) struct Session<'a> {
     pub(super) progress: Progress,
     broken: Option<String>,
     violation: Option<(Found, Box<CrashViolation>)>,
-    cycle: Option<Found>,
+    /// A cycle in the order of locks, or a data race, of an execution in which nothing went wrong.
+    latent: Option<Found>,
 }
 
 impl<'a> Session<'a> {
@@ -61,7 +63,7 @@ impl<'a> Session<'a> {
             progress: Progress::new(),
             broken: None,
             violation: None,
-            cycle: None,
+            latent: None,
         }
     }
 
@@ -91,7 +93,7 @@ impl<'a> Session<'a> {
     /// Forgets what earlier executions showed.
     pub(super) fn begin_again(&mut self) {
         self.locks = LockGraph::with_fair(self.checker.fair_locks.iter().copied());
-        (self.broken, self.violation, self.cycle) = (None, None, None);
+        (self.broken, self.violation, self.latent) = (None, None, None);
         if let Some(cuts) = &mut self.cuts {
             cuts.check.begin_again();
         }
@@ -167,6 +169,7 @@ impl<'a> Session<'a> {
         if self.checker.lock_order {
             self.order_locks(execution);
         }
+        self.order_accesses(execution);
         let Some(cuts) = &mut self.cuts else {
             return ControlFlow::Continue(());
         };
@@ -190,7 +193,7 @@ impl<'a> Session<'a> {
     /// Keeps the first cycle in the order of locks, with the execution that closed it.
     fn order_locks(&mut self, execution: &Execution<'_>) {
         let is_new = self.locks.add(execution.number, execution.log);
-        if !is_new || self.cycle.is_some() {
+        if !is_new || self.latent.is_some() {
             return;
         }
         if let Some(cycle) = self.locks.cycles().first() {
@@ -199,7 +202,23 @@ impl<'a> Session<'a> {
                 expected: "the order of locks and waits has no cycle".into(),
                 observed: cycle.to_string(),
             };
-            self.cycle = Some(found(execution, finding));
+            self.latent = Some(found(execution, finding));
+        }
+    }
+
+    /// Keeps the first data race. At the granularity of atomics it is not known which accesses are
+    /// part of one operation.
+    fn order_accesses(&mut self, execution: &Execution<'_>) {
+        if self.latent.is_some() || self.checker.options.granularity != Granularity::Lock {
+            return;
+        }
+        if let Some(race) = data_race(execution.log) {
+            let finding = Finding {
+                invariant: "data-race",
+                expected: "operations order those who use the same bytes of memory".into(),
+                observed: race.in_words(&execution.log.tasks),
+            };
+            self.latent = Some(found(execution, finding));
         }
     }
 
@@ -221,9 +240,9 @@ impl<'a> Session<'a> {
             0 => String::new(),
             cases => format!("{cases} crash cases explored in part"),
         };
-        let verdict = match (Verdict::of(explored.clone(), &bounds), self.cycle.take()) {
-            (Verdict::Exhausted { .. } | Verdict::WithinBounds { .. }, Some(cycle)) => {
-                Verdict::Violated(Box::new(cycle))
+        let verdict = match (Verdict::of(explored.clone(), &bounds), self.latent.take()) {
+            (Verdict::Exhausted { .. } | Verdict::WithinBounds { .. }, Some(latent)) => {
+                Verdict::Violated(Box::new(latent))
             }
             (verdict, _) => verdict,
         };

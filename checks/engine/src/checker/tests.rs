@@ -9,7 +9,8 @@ use cutpoint_traces::format::{BlockVersion, Survivor};
 use rt_shuttle::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use rt_shuttle::sync::{Arc, Mutex};
 use rt_shuttle::thread::spawn;
-use rt_shuttle::{Arg, Args, acknowledged, part};
+use rt_shuttle::{Arg, Args, Class, Key, Memory, Object, Op, Use, access, acknowledged, op, part};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tempfile::TempDir;
 
@@ -190,6 +191,79 @@ fn a_lock_order_that_no_execution_deadlocks_on_is_a_violation() {
     );
     let report = checker.lock_order(false).run(opposite);
     assert!(matches!(report.verdict, Verdict::Exhausted { .. }));
+}
+
+/// Two tasks use a number, the one under a lock and the other under a lock or not. Nothing that
+/// either finds depends on who was first.
+fn counted(is_locked: bool, other: (Use, Range<usize>)) -> impl Fn() + Send + Sync + Clone {
+    let use_it = |kind, bytes| {
+        let memory = Memory {
+            class: "number",
+            number: 3,
+        };
+        access(kind, memory, bytes);
+    };
+    move || {
+        let lock = Arc::new(Mutex::new(()));
+        let (theirs, (kind, bytes)) = (lock.clone(), other.clone());
+        let task = spawn("counts", move || {
+            let _held = is_locked.then(|| theirs.lock());
+            use_it(kind, bytes);
+        });
+        let held = lock.lock();
+        use_it(Use::Change, 0..8);
+        drop(held);
+        task.join();
+        use_it(Use::Read, 0..8);
+    }
+}
+
+#[test]
+fn memory_that_is_used_in_no_order_is_a_violation_whoever_was_first() {
+    let directory = directory();
+    let checker = Checker::new("counted").traces_in(directory.path());
+    for kind in [Use::Read, Use::Change] {
+        let report = checker.clone().run(counted(false, (kind, 7..9)));
+        let trace = report.trace.as_ref().expect("a counterexample");
+        assert_eq!(trace.violation.invariant, "data-race");
+        let text = &trace.violation.observed;
+        assert!(text.contains("bytes 7 to 8 of number 3"), "{text}");
+        assert!(text.contains("'main' changes"), "{text}");
+        let report = checker.clone().run(counted(true, (kind, 7..9)));
+        assert!(matches!(report.verdict, Verdict::Exhausted { .. }));
+        let report = checker.clone().run(counted(false, (kind, 8..9)));
+        assert!(matches!(report.verdict, Verdict::Exhausted { .. }));
+    }
+}
+
+#[test]
+fn memory_that_is_used_within_operations_is_ordered_by_them() {
+    static CELL: Class = Class::new("cell");
+    let within = |operation: Op| {
+        let memory = Memory {
+            class: "number",
+            number: 3,
+        };
+        move || {
+            let cell = Arc::new(Object::new(&CELL, Key::Only));
+            let change = move |cell: &Object| {
+                let change = || access(Use::Change, memory, 0..8);
+                op(cell, operation, || true, change);
+            };
+            let theirs = cell.clone();
+            let task = spawn("counts", move || change(&theirs));
+            change(&cell);
+            task.join();
+        }
+    };
+    let directory = directory();
+    let checker = Checker::new("within").traces_in(directory.path());
+    let report = checker.clone().run(within(Op::Update));
+    assert!(matches!(report.verdict, Verdict::Exhausted { .. }));
+    // These commute, so they order nothing.
+    let report = checker.run(within(Op::Load));
+    let trace = report.trace.as_ref().expect("a counterexample");
+    assert_eq!(trace.violation.invariant, "data-race");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) struct SessionState {
     unjudged: Unjudged,
     reached: BTreeMap<String, u64>,
     locks: GraphState,
-    lock_cycle: Option<Box<Trace>>,
+    latent: Option<Box<Trace>>,
 }
 
 impl Session {
@@ -34,7 +34,7 @@ impl Session {
             unjudged: self.recovery.unjudged.borrow().clone(),
             reached: reached.map(|(name, n)| (name.to_string(), *n)).collect(),
             locks: self.locks.state(),
-            lock_cycle: self.lock_cycle.clone(),
+            latent: self.latent.clone(),
         }
     }
 
@@ -47,6 +47,6 @@ impl Session {
         self.recovery.unjudged = RefCell::new(state.unjudged);
         self.reached = reached.map(|(name, n)| (intern(&name), n)).collect();
         self.locks.absorb(state.locks);
-        self.lock_cycle = state.lock_cycle;
+        self.latent = state.latent;
     }
 }

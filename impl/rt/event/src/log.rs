@@ -3,9 +3,11 @@
 //! A controlled execution runs on one OS thread, whatever the number of its tasks, so the recorder
 //! is a thread-local. Where none is started, recording costs one thread-local read.
 
+use crate::access::{Access, Memory, Use};
 use crate::event::{Args, Event, TaskId, What};
 use crate::object::{Class, Key, ObjectId, ObjectName};
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 /// Everything that one execution did.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +18,8 @@ pub struct Log {
     pub objects: Vec<ObjectName>,
     /// The tasks' names, indexed by [`TaskId`].
     pub tasks: Vec<String>,
+    /// Accesses to memory, in the order of this execution.
+    pub accesses: Vec<Access>,
     /// Invariants that the checked code itself found violated, in order.
     pub findings: Vec<Finding>,
 }
@@ -46,6 +50,7 @@ pub fn start() {
         log.objects.clear();
         log.tasks.clear();
         log.tasks.push("main".into());
+        log.accesses.clear();
         log.findings.clear();
     });
     TASK.set(TaskId(0));
@@ -144,6 +149,24 @@ pub fn step(name: &'static str, args: Args) {
 /// Records that a call returned with a promise.
 pub fn acknowledged(name: &'static str, args: Args) {
     record(What::Acknowledged { name, args });
+}
+
+/// Records that the running task uses some memory, in the midst of an operation or between two.
+pub fn access(kind: Use, memory: Memory, bytes: Range<usize>, is_in_operation: bool) {
+    if OPEN.get() {
+        let task = TASK.get();
+        CURRENT.with_borrow_mut(|log| {
+            let events = log.events.len();
+            log.accesses.push(Access {
+                task,
+                memory,
+                bytes,
+                kind,
+                events,
+                is_in_operation,
+            });
+        });
+    }
 }
 
 /// Records that an invariant does not hold. The explorer ends the execution at its next

@@ -64,6 +64,11 @@ pub(crate) fn is_controlled() -> bool {
     DEPTH.get() == 0 && log::is_recording() && !std::thread::panicking()
 }
 
+/// Whether the running code is part of an operation.
+pub(crate) fn is_inside() -> bool {
+    DEPTH.get() > 0
+}
+
 /// Runs `body` with scheduling points turned off.
 fn inside<R>(body: impl FnOnce() -> R) -> R {
     struct Leave;

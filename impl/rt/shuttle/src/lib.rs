@@ -17,7 +17,7 @@ pub mod thread;
 mod lock;
 mod switch;
 
-pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};
+pub use cutpoint_event::{Arg, Args, Class, Key, Memory, Op, Use, Value};
 pub use object::Object;
 pub use switch::{Abandoned, always_op, op};
 
@@ -42,6 +42,14 @@ pub fn step(name: &'static str, args: impl FnOnce() -> Args) {
 pub fn acknowledged(name: &'static str, args: impl FnOnce() -> Args) {
     if log::is_recording() {
         log::acknowledged(name, args());
+    }
+}
+
+/// Says that some bytes of memory that tasks share are used, under the lock that protects them.
+/// While there is only one task that is of no interest.
+pub fn access(kind: Use, memory: Memory, bytes: std::ops::Range<usize>) {
+    if log::is_recording() && !thread::is_alone() {
+        log::access(kind, memory, bytes, switch::is_inside());
     }
 }
 

@@ -80,6 +80,11 @@ fn is_controlled() -> bool {
     log::is_recording() && !std::thread::panicking()
 }
 
+/// Whether the running code is part of an operation.
+pub(crate) fn is_inside() -> bool {
+    DEPTH.get() > 0
+}
+
 /// Runs `body` with scheduling points turned off.
 pub(crate) fn inside<R>(body: impl FnOnce() -> R) -> R {
     struct Leave;

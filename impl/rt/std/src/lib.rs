@@ -13,7 +13,7 @@ pub mod thread;
 
 mod lock;
 
-pub use cutpoint_event::{Arg, Args, Class, Key, Op, Value};
+pub use cutpoint_event::{Arg, Args, Class, Key, Memory, Op, Use, Value};
 pub use object::Object;
 
 /// The name of this runtime.
@@ -45,6 +45,10 @@ pub fn acknowledged(name: &'static str, args: impl FnOnce() -> Args) {
         cutpoint_event::log::acknowledged(name, args());
     }
 }
+
+/// Says that some bytes of memory that tasks share are used, under the lock that protects them.
+#[inline(always)]
+pub fn access(_kind: Use, _memory: Memory, _bytes: std::ops::Range<usize>) {}
 
 /// Reports that an invariant does not hold.
 #[inline]

@@ -2,7 +2,9 @@
 
 mod common;
 
+use common::{Builder, number};
 use cutpoint_traces::Trace;
+use cutpoint_traces::format::{BlockVersion, Crash, Kind, Survivor};
 use cutpoint_traces::view::{Options, text};
 
 /// Narrow enough for the snapshots to fit this file.
@@ -68,6 +70,36 @@ fn a_crash_is_followed_by_what_the_device_kept() {
     crash image: 8 blocks of 1024 bytes, 2 KiB not zero: --as img -o FILE writes it
     replay: cutpoint replay t.json
     "#);
+}
+
+#[test]
+fn a_durable_write_that_another_in_flight_has_undone_is_named() {
+    let mut race = Builder::new(&["one", "other"]);
+    for (task, request) in [(0, 1), (1, 2)] {
+        race.step(task, "submit", &[number("block", 7)]);
+        race.write(task, request, 7);
+    }
+    for (task, request) in [(0, 1), (1, 2)] {
+        race.event(task, Kind::Completed { request, ok: true });
+    }
+    let after = race.cut();
+    race.trace.crash = Some(Crash {
+        after,
+        frontier: Vec::new(),
+        durable: vec![1, 2],
+        survivors: vec![Survivor {
+            block: 7,
+            version: BlockVersion::Request(1),
+        }],
+        recovery: Vec::new(),
+        nested: None,
+    });
+    let text = show(&race.trace);
+    let line = "overtaken block 7: write 2 (other, after 2), by write 1 (one, after 1)";
+    assert!(text.lines().any(|other| other == line), "{text}");
+    let crash = race.trace.crash.as_mut().expect("a power cut");
+    crash.survivors[0].version = BlockVersion::Request(2);
+    assert!(!show(&race.trace).contains("overtaken"));
 }
 
 #[test]

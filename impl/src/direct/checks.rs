@@ -113,9 +113,8 @@ pub fn drain_before<D: Device>(fs: &Filesystem<D>, inode: &Inode, checks: &Write
 }
 
 /// Whether a write must be waited for under `i_rwsem`: one that extends, because sizes and orphan
-/// list change at its end, and an unaligned one, because the next write to the same block must
-/// find its data. For the latter the wait before would do here, where the device serves writes to
-/// one block in order of submission; other devices need not.
+/// list change at its end, and an unaligned one, because a device may keep either of two writes to
+/// one block that are in flight at once, and this one holds what others had written before.
 pub fn must_wait(checks: &WriteChecks) -> bool {
     checks.extends || checks.unaligned
 }

@@ -32,6 +32,8 @@ pub(crate) enum Fate {
     Kept,
     /// Writes that the device lost.
     Lost,
+    /// A durable write that another one, in flight at the same time, has undone.
+    Overtaken,
     /// A block that mixes versions.
     Torn,
     /// Blocks that were never read.
@@ -48,6 +50,7 @@ impl Fate {
             Fate::Durable => "durable",
             Fate::Kept => "kept",
             Fate::Lost => "lost",
+            Fate::Overtaken => "overtaken",
             Fate::Torn => "torn",
             Fate::Either => "either",
             Fate::Recovery => RECOVERY_TASK,
@@ -93,9 +96,9 @@ struct Level<'a> {
     all: bool,
 }
 
-/// A write in the volatile cache.
+/// A write that the device has been given.
 #[derive(Clone, Copy)]
-struct Cached {
+struct Write {
     event: usize,
     request: u64,
     block: u64,
@@ -121,23 +124,24 @@ impl Level<'_> {
 
     fn tell_device(&self, crash: &Crash, lines: &mut Vec<Line>) {
         let durable: BTreeSet<u64> = crash.durable.iter().copied().collect();
-        let (mut safe, mut cached) = (BTreeSet::new(), BTreeMap::<u64, Vec<Cached>>::new());
+        let (mut safe, mut cached) = (BTreeMap::new(), BTreeMap::<u64, Vec<Write>>::new());
         for (index, event) in self.events.iter().enumerate() {
             let Kind::Write { request, block, .. } = event.kind else {
                 continue;
             };
+            let write = Write {
+                event: index,
+                request,
+                block,
+            };
             if durable.contains(&request) {
-                safe.insert(block);
+                safe.entry(block).or_insert_with(Vec::new).push(write);
             } else if self.happened(crash, event) {
-                cached.entry(block).or_default().push(Cached {
-                    event: index,
-                    request,
-                    block,
-                });
+                cached.entry(block).or_default().push(write);
             }
         }
         if !durable.is_empty() {
-            let blocks: Vec<u64> = safe.into_iter().collect();
+            let blocks: Vec<u64> = safe.keys().copied().collect();
             let writes = plural(durable.len(), "write");
             let text = format!(
                 "{} {writes}: {} {}",
@@ -151,6 +155,7 @@ impl Level<'_> {
             });
         }
         self.tell_survivors(crash, &cached, lines);
+        self.tell_overtaken(crash, &safe, lines);
         let listed: BTreeSet<u64> = crash.survivors.iter().map(|s| s.block).collect();
         let either: Vec<u64> = cached
             .keys()
@@ -173,7 +178,7 @@ impl Level<'_> {
     fn tell_survivors(
         &self,
         crash: &Crash,
-        cached: &BTreeMap<u64, Vec<Cached>>,
+        cached: &BTreeMap<u64, Vec<Write>>,
         lines: &mut Vec<Line>,
     ) {
         let (mut kept, mut lost, mut torn) = (Vec::new(), Vec::new(), Vec::new());
@@ -199,9 +204,39 @@ impl Level<'_> {
         lines.extend(torn);
     }
 
+    /// Of durable writes of one block the last one stays, unless it was in flight with another.
+    fn tell_overtaken(
+        &self,
+        crash: &Crash,
+        safe: &BTreeMap<u64, Vec<Write>>,
+        lines: &mut Vec<Line>,
+    ) {
+        let mut overtaken = Vec::new();
+        for Survivor { block, version } in &crash.survivors {
+            let BlockVersion::Request(request) = version else {
+                continue;
+            };
+            let writes = safe.get(block).map_or(&[][..], Vec::as_slice);
+            let Some(at) = writes.iter().position(|w| w.request == *request) else {
+                continue;
+            };
+            overtaken.extend(writes[at + 1..].iter().map(|other| Line {
+                fate: Fate::Overtaken,
+                text: format!(
+                    "block {block}: write {} ({}), by write {request} ({})",
+                    other.request,
+                    self.origin(other.event),
+                    self.origin(writes[at].event)
+                ),
+            }));
+        }
+        self.shorten(&mut overtaken);
+        lines.extend(overtaken);
+    }
+
     /// One line for the writes that a task submitted between two events that are shown.
-    fn group(&self, fate: Fate, writes: &[Cached]) -> Vec<Line> {
-        let mut groups: BTreeMap<(usize, Option<usize>), Vec<Cached>> = BTreeMap::new();
+    fn group(&self, fate: Fate, writes: &[Write]) -> Vec<Line> {
+        let mut groups: BTreeMap<(usize, Option<usize>), Vec<Write>> = BTreeMap::new();
         for write in writes {
             let task = self.events[write.event].task as usize;
             groups
@@ -231,7 +266,7 @@ impl Level<'_> {
         lines
     }
 
-    fn describe_torn(&self, block: u64, sectors: &[SectorVersion], writes: &[Cached]) -> String {
+    fn describe_torn(&self, block: u64, sectors: &[SectorVersion], writes: &[Write]) -> String {
         let mut text = format!("block {block}:");
         let cached: BTreeMap<u64, usize> = writes.iter().map(|w| (w.request, w.event)).collect();
         let mut at = 0;

@@ -131,7 +131,7 @@ fn page(trace: &Trace, rows: &Rows, options: &Options, densely: bool) -> Vec<Lin
 fn fate_style(fate: Fate) -> Style {
     match fate {
         Fate::Cut => Style::Crash,
-        Fate::Lost | Fate::Torn => Style::Lost,
+        Fate::Lost | Fate::Overtaken | Fate::Torn => Style::Lost,
         Fate::Durable | Fate::Either => Style::Faint,
         Fate::Kept | Fate::Recovery => Style::Plain,
     }

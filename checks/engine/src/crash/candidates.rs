@@ -1,7 +1,8 @@
 //! What each block may hold after a power cut.
 //!
 //! A block's *candidates* are the contents that the medium may hold: every write that no durable
-//! write came after, and what lay beneath where no write to the block is durable. Where writes
+//! write was submitted after, once it had completed, and what lay beneath where no write to the
+//! block is durable. Where writes
 //! tear, each sector has candidates of its own. Blocks (or sectors) are independent of each other,
 //! so a crash case is one small set per block and stands for the product of their sizes.
 
@@ -252,23 +253,27 @@ impl CrashCase {
     ) -> CrashCase {
         let excess = in_flight_max.map_or(0, |max| cut.may.len().saturating_sub(max));
         let (kept, uncertain) = cut.may.split_at(excess);
-        let mut per_block: BTreeMap<u64, Vec<(usize, &Version, bool)>> = BTreeMap::new();
+        let mut per_block: BTreeMap<u64, Vec<(&WriteRecord, &Version, bool)>> = BTreeMap::new();
         for (write, version) in log.writes().iter().zip(versions) {
             let listed = |list: &[usize]| list.binary_search(&write.event).is_ok();
             let must = listed(&cut.must) || listed(kept);
             if must || listed(uncertain) {
                 let writes = per_block.entry(write.block).or_default();
-                writes.push((write.event, version, must));
+                writes.push((write, version, must));
             }
         }
         let mut blocks = self.blocks.clone();
         for (block, writes) in per_block {
-            // A write can be the last one unless a durable write came after it.
-            let can_be_last = |event: usize| {
+            // A write can be the last one unless a durable write came after all of it.
+            let can_be_last = |write: &WriteRecord| {
                 let mut durable = writes.iter().filter(|(_, _, must)| *must);
-                !durable.any(|&(later, ..)| later != event && log.reaches(event, later))
+                let is_before = |later: &WriteRecord| {
+                    let completed = write.completed;
+                    completed.is_some_and(|completed| log.reaches(completed, later.event))
+                };
+                !durable.any(|(later, ..)| is_before(later))
             };
-            let last = writes.iter().filter(|(event, ..)| can_be_last(*event));
+            let last = writes.iter().filter(|(write, ..)| can_be_last(write));
             let last: Vec<&Version> = last.map(|(_, version, _)| *version).collect();
             let is_floored = writes.iter().any(|(_, _, must)| *must);
             let units = (0..self.ground.units()).map(|unit| {

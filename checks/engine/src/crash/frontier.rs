@@ -89,6 +89,8 @@ pub struct WriteRecord {
     pub block: u64,
     /// What it writes.
     pub data: Arc<[u8]>,
+    /// Its completion, if it has completed.
+    pub completed: Option<usize>,
     /// The durability events each of which makes it durable, without those that another one
     /// happens before.
     pub durable_by: Vec<usize>,
@@ -112,8 +114,8 @@ pub struct Persistence {
 struct Requests {
     writes: Vec<WriteRecord>,
     fua: Vec<bool>,
-    /// The completion of each write, and whether it succeeded.
-    completed: Vec<Option<(usize, bool)>>,
+    /// Whether each has completed successfully.
+    succeeded: Vec<bool>,
     in_flight: BTreeMap<u64, usize>,
     flushed: Vec<usize>,
     failed_flushes: Vec<usize>,
@@ -320,17 +322,19 @@ impl Requests {
                     event,
                     block: *block,
                     data: data.clone(),
+                    completed: None,
                     durable_by: Vec::new(),
                 });
                 self.fua.push(*fua);
-                self.completed.push(None);
+                self.succeeded.push(false);
             }
             What::Completed { request, ok } => {
                 let request = *request;
                 let Some(index) = self.in_flight.remove(&request) else {
                     return Err(LogError::NotInFlight { event, request });
                 };
-                self.completed[index] = Some((event, *ok));
+                self.writes[index].completed = Some(event);
+                self.succeeded[index] = *ok;
             }
             What::Flushed { ok: true } => self.flushed.push(event),
             What::Flushed { ok: false } => self.failed_flushes.push(event),
@@ -344,7 +348,7 @@ impl Requests {
         let mut all = Vec::new();
         for (index, write) in self.writes.iter_mut().enumerate() {
             // A write that failed or never completed is not promised by anybody.
-            let Some((completed, true)) = self.completed[index] else {
+            let Some(completed) = write.completed.filter(|_| self.succeeded[index]) else {
                 continue;
             };
             let mut makers = Vec::new();

@@ -13,8 +13,9 @@
 //!
 //! A write that failed only ever may be there. So does one that completed before a flush that
 //! failed: the device may have dropped it from its cache, so that a later successful flush does
-//! not make it durable either. Writes to one block reach the medium in the order of their
-//! submissions where these are ordered; where they are not, either may be the last.
+//! not make it durable either. A write is beneath another one of its block if it had completed
+//! before the other was submitted. Of two that are in flight at the same time either may be the
+//! last, whichever was submitted first, and stay so when both are durable.
 //!
 //! # One cut per frontier
 //!
@@ -70,8 +71,8 @@
 //!
 //! # What is not modelled
 //!
-//! Bit rot, misdirected writes, writes of one block that overtake each other while both are in
-//! flight, and reads that fail after the power cut.
+//! Bit rot, misdirected writes, and reads that fail after the power cut. While the power is on, a
+//! read finds what was submitted last, even where another write of the block is in flight.
 //!
 //! # Parts
 //!

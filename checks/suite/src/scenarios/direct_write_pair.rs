@@ -2,22 +2,24 @@
 //!
 //! The file's first block is unwritten and its second a hole. The first write covers the first
 //! block and is on its way when its caller goes on; the worker ends it. The second write covers
-//! half of the same block, or the hole, or a block beyond the end. Beside the latter two the
-//! journal commits once, at any moment.
+//! half of the same block, whose caller would go on too if it could, or the hole, or a block beyond
+//! the end. Beside the latter two the journal commits once, at any moment.
 //!
-//! What may go wrong: an unaligned write zeroes around itself what is in flight to the same block;
-//! a hole inside the file is filled with a written block, which a crash exposes; the end of the
-//! first write, which holds no lock, takes the file off the orphan list under the second (all three
-//! from the threads on moving ext4 direct I/O to iomap).
+//! What may go wrong: an unaligned write zeroes around itself what is in flight to the same block,
+//! or is in flight itself when the block is written again, and the device keeps the older one; a
+//! hole inside the file is filled with a written block, which a crash exposes; the end of the first
+//! write, which holds no lock, takes the file off the orphan list under the second (all from the
+//! threads on moving ext4 direct I/O to iomap).
 
 use super::super::extfs::device::memory::Image;
 use super::super::extfs::direct::{Submitted, direct_write, direct_write_async};
 use super::super::extfs::fallocate::{SizeMode, fallocate};
-use super::super::extfs::rt::choose;
+use super::super::extfs::inode::Inode;
+use super::super::extfs::rt::{choose, sync};
 use super::super::extfs::setattr;
 use super::super::extfs::units::BLOCK_SIZE;
 use super::super::extfs::user::UserBuffer;
-use super::setting::{self, Mounting, Setting, join};
+use super::setting::{self, Fs, Mounting, Setting, join};
 use crate::content::{self, Tag};
 use crate::contract::{Area, Contract, Zeroes};
 use std::sync::Arc;
@@ -75,19 +77,17 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
         _ => HALF,
     };
     let first = setting.spawn_part("direct write", |fs, inode| {
-        let bytes = content::block(Tag::First, 0);
-        let submitted = direct_write_async(fs, inode, 0, &UserBuffer::new(&bytes));
-        let written = match submitted.expect("the write does not fail") {
-            Submitted::Done(written) => written,
-            // The worker ends it, or has ended it.
-            Submitted::Queued(write) => fs.wait_direct_io(&write).expect("the I/O does not fail"),
-        };
+        let written = write_in_flight(fs, inode, 0, &content::block(Tag::First, 0));
         assert_eq!(written, BLOCK_SIZE, "bytes written directly");
     });
     let has_first = first.is_some();
     let second = setting.spawn("second direct write", move |fs, inode| {
-        let written = direct_write(fs, inode, at as u64, &second_bytes(at));
-        written.expect("the write does not fail");
+        let bytes = second_bytes(at);
+        let written = match at {
+            HALF => write_in_flight(fs, inode, at, &bytes),
+            _ => direct_write(fs, inode, at as u64, &bytes).expect("the write does not fail"),
+        };
+        assert_eq!(written, bytes.len(), "bytes written directly");
     });
     let worker = setting.spawn("worker", |fs, _| fs.direct_io_worker());
     let journal = (at != HALF).then(|| setting.spawn_commit());
@@ -106,6 +106,16 @@ pub fn run(base: &Arc<Image>, mounting: &Mounting) {
         |bytes| expected.iter().any(|e| e == bytes),
         &words.join(", or "),
     );
+}
+
+/// Writes, goes on once the I/O has been submitted if it may, and then asks what became of it.
+fn write_in_flight(fs: &Fs, inode: &sync::Arc<Inode>, at: usize, bytes: &[u8]) -> usize {
+    let submitted = direct_write_async(fs, inode, at as u64, &UserBuffer::new(bytes));
+    match submitted.expect("the write does not fail") {
+        Submitted::Done(written) => written,
+        // The worker ends it, or has ended it.
+        Submitted::Queued(write) => fs.wait_direct_io(&write).expect("the I/O does not fail"),
+    }
 }
 
 /// What the second write writes, which begins at byte `at`: the rest of its block.

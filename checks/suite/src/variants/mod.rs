@@ -90,6 +90,7 @@ pub mod truncate_passes_direct_io;
 pub mod truncate_passes_writeback;
 pub mod truncate_under_handle;
 pub mod truncate_without_orphan;
+pub mod unaligned_not_waited_for;
 pub mod unlink_without_orphan;
 pub mod wb_lookup_unlocked;
 pub mod writeback_error_not_told;
@@ -200,6 +201,7 @@ variants! {
     truncate_passes_writeback,
     truncate_under_handle,
     truncate_without_orphan,
+    unaligned_not_waited_for,
     unlink_without_orphan,
     wb_lookup_unlocked,
     writeback_error_not_told,

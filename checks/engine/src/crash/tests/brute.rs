@@ -137,10 +137,11 @@ impl Brute<'_> {
                 .map(|i| &writes[i])
                 .collect();
             for write in &kept {
-                if !kept
-                    .iter()
-                    .any(|later| self.before[write.event][later.event])
-                {
+                let is_before = |later: &&Write| {
+                    let completed = write.completed;
+                    completed.is_some_and(|(completed, _)| self.before[completed][later.event])
+                };
+                if !kept.iter().any(is_before) {
                     contents.insert(write.data.clone());
                 }
             }

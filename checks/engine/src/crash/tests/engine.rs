@@ -62,6 +62,41 @@ fn states_grow_exponentially_and_recoveries_with_what_is_read() {
     );
 }
 
+/// How many contents block 0 may have at the end of the log.
+fn contents(log: Builder) -> usize {
+    let ground = Ground::new(Arc::new(MemoryBase::zeroed(16, 1)), Tear::Block);
+    let persistence = Persistence::of(&log.finish()).expect("sound");
+    let versions = ground.versions(&persistence, 0).expect("blocks");
+    let case = CrashCase::untouched(&ground);
+    let case = case.after(&persistence, &versions, &persistence.everything(), None);
+    case.unit(0, 0).len()
+}
+
+#[test]
+fn of_two_writes_in_flight_at_once_either_stays_for_good() {
+    let two = |waits: bool| {
+        let mut log = Builder::default();
+        let first = log.submit(0, 0, &[1; 16], false);
+        if waits {
+            log.complete(0, first);
+        }
+        let second = log.submit(0, 0, &[2; 16], false);
+        if !waits {
+            log.complete(0, first);
+        }
+        log.complete(0, second);
+        log
+    };
+    // The base may be left until a flush.
+    assert_eq!([contents(two(true)), contents(two(false))], [3, 3]);
+    let flushed = |waits| {
+        let mut log = two(waits);
+        log.flush(0);
+        log
+    };
+    assert_eq!([contents(flushed(true)), contents(flushed(false))], [1, 2]);
+}
+
 #[test]
 fn a_part_of_a_block_decides_only_its_sectors() {
     let ground = Ground::new(Arc::new(MemoryBase::zeroed(2048, 1)), Tear::Sector);

@@ -53,6 +53,7 @@ pub fn is_step(statement: &syn::Stmt) -> bool {
 
 fn is_said_or_judged(function: &str) -> bool {
     [
+        "access",
         "acknowledge",
         "acknowledged",
         "finding",

@@ -1,11 +1,15 @@
 //! Handles, commits, checkpoints and aborts, one step at a time.
 
-use super::device::Request;
-use super::{FIRST_TID, Fixture, HOMES, JOURNAL, fill_bytes, homes, log_pblk};
+use super::device::{Request, TraceDevice};
+use super::{
+    FIRST_TID, Fixture, Freed, HOMES, JOURNAL, empty_image, encoded, fill_bytes, homes, location,
+    log_pblk, superblock,
+};
 use crate::device::Durability;
 use crate::journal::superblock::JournalSuperblock;
-use crate::journal::{Journal, JournalError, JournalOptions, recover};
+use crate::journal::{Journal, JournalError, JournalOptions, clear_recorded_error, recover};
 use crate::units::{Pblk, Tid};
+use rt::sync::Arc;
 
 #[test]
 fn a_commit_writes_descriptor_block_and_commit_block_and_no_home() {
@@ -33,7 +37,7 @@ fn a_committed_transaction_is_recovered_and_an_uncommitted_one_is_not() {
     let fixture = Fixture::new();
     fixture.commit(&[(3, 7), (5, 8)]);
     fixture.update(&[(3, 9)]);
-    let recovered = recover(&*fixture.device, &super::location()).expect("the log is good");
+    let recovered = recover(&*fixture.device, &location()).expect("the log is good");
     assert_eq!(
         (recovered.transactions, recovered.last),
         (1, Some(FIRST_TID))
@@ -77,7 +81,7 @@ fn transaction_numbers_wrap_around() {
     assert_eq!(fixture.commit(&[(1, 2)]), Tid(0));
     assert_eq!(fixture.journal.wait_commit(Tid(u32::MAX)), Ok(false));
     assert_eq!(fixture.commit(&[(2, 3)]), Tid(1));
-    let recovered = recover(&*fixture.device, &super::location()).expect("the log is good");
+    let recovered = recover(&*fixture.device, &location()).expect("the log is good");
     assert_eq!((recovered.transactions, recovered.last), (3, Some(Tid(1))));
     assert_eq!(
         fill_bytes(&fixture.device.snapshot()),
@@ -101,7 +105,7 @@ fn handles_of_one_transaction_share_a_buffer() {
     drop(other);
     assert_eq!(fixture.journal.updates(), 0);
     fixture.journal.commit_once().expect("the device writes");
-    recover(&*fixture.device, &super::location()).expect("the log is good");
+    recover(&*fixture.device, &location()).expect("the log is good");
     assert_eq!(fixture.device.snapshot().block(Pblk(2))[..3], [1, 2, 0]);
 }
 
@@ -159,7 +163,7 @@ fn a_checkpoint_writes_what_was_committed_last_and_nothing_newer() {
     assert_eq!(image.block(JOURNAL), &super::encoded(&tail));
     // The running transaction went on, and commits to a log that begins with it.
     assert_eq!(fixture.journal.commit_once(), Ok(Some(Tid(3))));
-    let recovered = recover(&*fixture.device, &super::location()).expect("the log is good");
+    let recovered = recover(&*fixture.device, &location()).expect("the log is good");
     assert_eq!(recovered.transactions, 1);
     let expected = homes(&[(1, 9), (2, 2), (3, 9), (4, 9)]);
     assert_eq!(fill_bytes(&fixture.device.snapshot()), expected);
@@ -183,10 +187,10 @@ fn a_journal_that_needs_recovery_does_not_open() {
     fixture.commit(&[(1, 1)]);
     let (device, hooks) = (fixture.device.clone(), fixture.freed.clone());
     let options = JournalOptions::default();
-    let refused = Journal::open(device.clone(), super::location(), hooks.clone(), options);
+    let refused = Journal::open(device.clone(), location(), hooks.clone(), options);
     assert_eq!(refused.err(), Some(JournalError::NeedsRecovery));
-    recover(&*device, &super::location()).expect("the log is good");
-    assert!(Journal::open(device, super::location(), hooks, options).is_ok());
+    recover(&*device, &location()).expect("the log is good");
+    assert!(Journal::open(device, location(), hooks, options).is_ok());
 }
 
 #[test]
@@ -243,6 +247,26 @@ fn a_failed_checkpoint_aborts_and_leaves_the_tail() {
     assert_eq!(fixture.device.in_flight(), 0);
     let errno = -5;
     assert_eq!(superblock(), JournalSuperblock { errno, ..before });
+}
+
+#[test]
+fn a_journal_that_was_aborted_is_not_opened_before_that_has_been_noted() {
+    let mut image = empty_image(FIRST_TID);
+    let errno = -5;
+    let aborted = JournalSuperblock {
+        errno,
+        ..superblock(FIRST_TID, 0)
+    };
+    image.set(JOURNAL, &encoded(&aborted)).expect("it is there");
+    let device = Arc::new(TraceDevice::new(image));
+    let open = || {
+        let hooks = Arc::new(Freed::default());
+        Journal::open(device.clone(), location(), hooks, JournalOptions::default())
+    };
+    let recorded = JournalError::RecordedError { errno };
+    assert_eq!(open().err(), Some(recorded));
+    clear_recorded_error(&*device, &location()).expect("the device is sound");
+    assert_eq!(open().err(), None);
 }
 
 #[test]

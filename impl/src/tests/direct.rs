@@ -1,6 +1,7 @@
 //! Direct writes and reads.
 
 use super::{ALL, BLOCK, Fixture, assert_same, pattern, put};
+use crate::device::faults::{Fault, Faults};
 use crate::direct::invalidate::{StillDirty, invalidate_folios};
 use crate::direct::read::direct_read;
 use crate::direct::{Submitted, direct_write, direct_write_async, direct_write_from};
@@ -25,6 +26,16 @@ const RANGES: [(u64, usize); 8] = [
 ];
 
 type Prepare = fn(&Fixture);
+
+impl Fixture {
+    /// Lets reads of every block fail, or no more.
+    fn set_reads_failing(&self, to: bool) {
+        self.device.set_faults(Faults {
+            reads: if to { Fault::Always } else { Fault::Never },
+            ..Faults::default()
+        });
+    }
+}
 
 /// Files that a direct write may meet: nothing, delayed, on disk, unwritten, and mixed.
 const FILES: [(&str, Prepare); 6] = [
@@ -150,6 +161,34 @@ fn a_buffer_that_ends_early_is_counted_only_as_far_as_it_was_submitted() {
     assert_eq!(dio.blocks(), Lblk(0)..Lblk(2));
     // Four blocks are mapped, two hold data.
     assert_eq!(f.inode.read_data().tree.data_blocks(), 4);
+}
+
+/// Not only its whole blocks, which would leave its end to the page cache.
+#[test]
+fn a_write_that_ends_within_a_block_is_submitted_to_its_end() {
+    for (offset, len) in [(0, 2_100), (100, 1_900), (1_024, 300), (3_000, 200)] {
+        let f = Fixture::new(1);
+        let bytes = pattern(2, len);
+        let range = offset..offset + len as u64;
+        let mut dio = crate::direct::DirectIo::new(&f.inode, &range);
+        dio.submit(&f.fs, &bytes).unwrap();
+        assert_eq!((dio.submitted, dio.end()), (len, range.end));
+    }
+}
+
+/// Where a block can not be read any more, writing it is what is left to do.
+#[test]
+fn whole_blocks_are_written_without_being_read() {
+    let f = Fixture::new(1);
+    buffered_write(&f.fs, &f.inode, 0, &pattern(1, 2_048)).unwrap();
+    f.fs.sync().unwrap();
+    f.set_reads_failing(true);
+    let bytes = pattern(2, 1_024);
+    assert_eq!(direct_write(&f.fs, &f.inode, 1_024, &bytes), Ok(1_024));
+    let part = direct_write(&f.fs, &f.inode, 0, &bytes[..500]);
+    assert!(matches!(part, Err(FsError::Device(_))), "{part:?}");
+    f.set_reads_failing(false);
+    f.expect(&[pattern(1, 1_024), bytes].concat());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod retry;
 mod short_copy;
 mod sync_direct;
 mod sync_write;
+mod writeback;
 
 use crate::design::Design;
 use crate::device::faults::{Fault, Faults};

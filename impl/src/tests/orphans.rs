@@ -2,6 +2,7 @@
 //! the middle of a truncate. The next mount finishes each of them, and says how many there were.
 
 use super::*;
+use crate::direct::direct_write;
 use crate::disk;
 use crate::disk::geometry::{FIRST_INO, JOURNAL_INO, SUPERBLOCK};
 use crate::disk::superblock::Superblock;
@@ -164,6 +165,38 @@ fn a_deleted_inode_has_no_size_and_no_blocks_on_disk() {
         let tree = read_tree(f.fs.buffers(), f.fs.geometry(), file.position, &left);
         assert_eq!(tree.unwrap().extents(), []);
     }
+}
+
+/// The field has two meanings: who reads it must not take the one for the other.
+#[test]
+fn a_time_of_deletion_is_no_inodes_number() {
+    let f = Fixture::new(4);
+    let [file, ..] = make_files(&f.fs);
+    unlink::unlink(&f.fs, NAMES[0]).unwrap();
+    evict::iput(&f.fs, &file).unwrap();
+    let dtime = on_disk(&f.fs, file.ino).dtime;
+    assert_eq!(f.fs.geometry().locate(Ino(dtime)), None, "{dtime}");
+}
+
+/// A direct write to it that extends it puts it on the list too, and may not take it off.
+#[test]
+fn an_open_file_without_a_name_stays_on_the_list_when_it_has_been_extended() {
+    let f = Fixture::new(1);
+    let before = f.fs.space().peek_counters();
+    let [file, ..] = make_files(&f.fs);
+    unlink::unlink(&f.fs, NAMES[0]).unwrap();
+    let bytes = pattern(4, 2 * BLOCK_SIZE);
+    let written = direct_write(&f.fs, &file, file.size.get(), &bytes);
+    assert_eq!(written, Ok(bytes.len()));
+    assert_eq!(f.fs.orphans().members(), [file.ino]);
+    for name in [NAMES[1], NAMES[2]] {
+        unlink::unlink(&f.fs, name).unwrap();
+    }
+    f.fs.sync().unwrap();
+    let (fs, report) = remount(&f.fs, MountOptions::default());
+    assert_eq!(finished(&report), (3, 0));
+    assert_eq!(fs.space().peek_counters(), before);
+    expect_finished(&fs);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::fsync::Sync;
 use crate::units::Tid;
 use crate::user::UserBuffer;
 use crate::{unlink, write};
+use cutpoint_event::What;
 
 /// A file of two durable blocks of `pattern(1)`, with nothing left to commit.
 fn with_blocks(protocol: Protocol<RecordingDevice>) -> Fixture {
@@ -132,6 +133,47 @@ fn what_a_buffer_that_ends_early_has_converted_is_committed() {
     put(&mut expected, 2 * BLOCK_SIZE, &bytes[..BLOCK_SIZE]);
     expected.resize(4 * BLOCK_SIZE, 0);
     assert_same(&f.crash().content(), &expected);
+}
+
+/// The ranges that have been promised while `call` ran. Only in the std runtime: elsewhere only an
+/// explorer can record.
+fn promised(call: impl FnOnce()) -> Vec<(u64, u64)> {
+    log::start();
+    call();
+    let events = log::finish().events.into_iter();
+    let ranges = events.filter_map(|event| match event.what {
+        What::Acknowledged { args, .. } => args.range(""),
+        _ => None,
+    });
+    ranges.collect()
+}
+
+/// In the report of a crash, the promise that is broken is the one that was made.
+#[test]
+fn what_has_been_written_is_promised_and_no_more() {
+    if rt::RUNTIME != "std" {
+        return;
+    }
+    for (offset, len) in [(0, BLOCK_SIZE), (BLOCK, BLOCK_SIZE), (300, 2_000)] {
+        let f = with_blocks(Protocol::correct());
+        let bytes = pattern(2, len);
+        let range = (offset, offset + len as u64);
+        let waited_for = promised(|| {
+            f.sync_write(offset, &bytes, Sync::Data);
+        });
+        assert_eq!(waited_for, [range]);
+    }
+    for (pinned, expected) in [(2 * BLOCK_SIZE, vec![(0, 2 * BLOCK)]), (0, vec![])] {
+        let f = with_blocks(Protocol::correct());
+        let bytes = pattern(2, 2 * BLOCK_SIZE);
+        let user = UserBuffer::pinned_to(&bytes, pinned);
+        let submitted = direct_write_sync_async(&f.fs, &f.inode, 0, &user, Sync::Data).unwrap();
+        let Submitted::Queued(write) = submitted else {
+            panic!("an overwrite is not waited for");
+        };
+        let ended = promised(|| assert_eq!(f.fs.wait_direct_io(&write), Ok(pinned)));
+        assert_eq!(ended, expected);
+    }
 }
 
 /// Who can pin only a part of the buffer, or nothing, was promised all of it.

@@ -254,4 +254,24 @@ mod tests {
         refuse(at::COMPAT, 0x1, "unsupported compat feature bits 0x1");
         refuse(at::USERS, 2, "number of users is 2");
     }
+
+    #[test]
+    fn damage_is_told_from_missing_features() {
+        let said_of = |change: &dyn Fn(&mut Block)| {
+            let mut block = encoded(&sample());
+            change(&mut block);
+            let refused = JournalSuperblock::decode(&block, Pblk(9), 1024);
+            refused.expect_err("it is not what was encoded").to_string()
+        };
+        // A journal without these features, and so without a checksum.
+        let plain = said_of(&|block| {
+            put_be32(block, at::INCOMPAT, 0);
+            put_be32(block, at::CHECKSUM, 0);
+        });
+        let missing = "required incompat feature bits 0x13 are not set";
+        assert!(plain.contains(missing), "{plain}");
+        // A feature word that a flipped bit changed is damage, not an unknown feature.
+        let damaged = said_of(&|block| block[at::INCOMPAT] ^= 1);
+        assert!(damaged.contains("checksum is 0x"), "{damaged}");
+    }
 }

@@ -175,3 +175,33 @@ impl RawRwSem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_that_waited_keep_writers_out_until_the_last_has_left() {
+        // Elsewhere only an explorer can start threads.
+        if rt::RUNTIME != "std" {
+            return;
+        }
+        let sem = Arc::new(RawRwSem::new());
+        sem.acquire_exclusive();
+        let readers = ["first", "second"].map(|name| {
+            let sem = sem.clone();
+            thread::spawn(name, move || sem.acquire_shared())
+        });
+        while sem.queue.lock().len() < readers.len() {
+            thread::yield_now();
+        }
+        sem.release_exclusive();
+        // They have the lock when they end, and nobody has let it go for them.
+        readers.into_iter().for_each(|reader| reader.join());
+        for _ in 0..2 {
+            assert!(sem.is_free_for_shared() && !sem.is_free_for_exclusive());
+            sem.release_shared();
+        }
+        assert!(sem.is_free_for_exclusive());
+    }
+}

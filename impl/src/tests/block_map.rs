@@ -50,6 +50,22 @@ fn blocks_are_found_behind_the_pointer_block() {
 }
 
 #[test]
+fn a_pointer_block_is_taken_for_the_thirteenth_block_and_not_before() {
+    for delalloc in Delalloc::ALL {
+        let f = fixture(delalloc, Protocol::correct());
+        let expected = pattern(1, 13 * BLOCK_SIZE);
+        let (inode_leads_to, rest) = expected.split_at(12 * BLOCK_SIZE);
+        for (bytes, blocks) in [(inode_leads_to, 12), (rest, 13 + 1)] {
+            let offset = f.inode.size.get();
+            write::buffered_write(&f.fs, &f.inode, offset, bytes).unwrap();
+            fsync::fsync(&f.fs, &f.inode).unwrap();
+            assert_eq!(f.inode.read_data().quota_used, blocks);
+        }
+        f.expect(&expected);
+    }
+}
+
+#[test]
 fn the_pointer_block_goes_with_what_it_leads_to() {
     for delalloc in Delalloc::ALL {
         let (f, mut expected) = with_blocks(delalloc);

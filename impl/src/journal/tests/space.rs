@@ -116,6 +116,34 @@ fn a_full_log_is_checkpointed_and_used_again() {
 }
 
 #[test]
+fn a_checkpoint_gives_the_whole_log_back() {
+    let fixture = Fixture::with_options(small(1, 32));
+    for round in 0..3 {
+        assert_eq!(fixture.journal.log_blocks_free(), 32);
+        fixture.commit(&[(1, round)]);
+        fixture.commit(&[(2, round), (3, round)]);
+        assert_eq!(fixture.journal.log_blocks_free(), 32 - 3 - 4);
+        fixture.journal.checkpoint_all().expect("the device writes");
+    }
+    assert_eq!(fixture.journal.log_blocks_free(), 32);
+}
+
+#[test]
+fn what_just_fits_into_the_log_needs_no_checkpoint() {
+    let fixture = Fixture::with_options(small(1, 32));
+    for _ in 0..9 {
+        fixture.commit(&[(1, 1)]);
+    }
+    assert_eq!(fixture.journal.log_blocks_free(), 5);
+    // Three blocks, their descriptor and the commit block.
+    fixture.commit(&[(1, 2), (2, 2), (3, 2)]);
+    assert_eq!(fixture.journal.log_blocks_free(), 0);
+    // The next one takes one.
+    fixture.commit(&[(4, 3)]);
+    assert_eq!(fixture.journal.log_blocks_free(), 32 - 3);
+}
+
+#[test]
 fn a_transaction_takes_a_quarter_of_the_log_at_most() {
     let fixture = Fixture::with_options(small(1, 32));
     let too_large = JournalError::TooLarge { credits: 9, max: 8 };

@@ -272,7 +272,7 @@ pub fn zero_old_eof<D: Device>(
     (fs.protocol.zero_eof)(fs, inode, size, End::Grows)
 }
 
-/// Writes the rest through the page cache, and makes the cache forget it, as direct I/O would have.
+/// Writes the rest, which is not empty, through the page cache, and makes the cache forget it, as direct I/O would have.
 fn fall_back<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,
@@ -284,14 +284,12 @@ fn fall_back<D: Device>(
         args([("from", offset.into())])
     });
     let written = buffered_write_rest(fs, inode, offset, rest)?;
-    if written > 0 {
-        let end = offset + written as u64;
-        let blocks = Lblk::containing(offset)..Lblk::round_up(end);
-        if let Some(sync) = sync {
-            fsync::fsync_range(fs, inode, blocks.clone(), sync)?;
-        }
-        (fs.protocol.dio_flush_fallback)(fs, inode, blocks)?;
+    let end = offset + written as u64;
+    let blocks = Lblk::containing(offset)..Lblk::round_up(end);
+    if let Some(sync) = sync {
+        fsync::fsync_range(fs, inode, blocks.clone(), sync)?;
     }
+    (fs.protocol.dio_flush_fallback)(fs, inode, blocks)?;
     Ok(written)
 }
 

@@ -27,8 +27,6 @@ use std::collections::BTreeMap;
 /// A committed transaction that recovery would still replay.
 #[derive(Debug)]
 pub struct CheckpointTransaction {
-    /// Its number.
-    pub tid: Tid,
     /// The log blocks that it takes.
     pub log_blocks: u32,
     /// What it logged, without what later transactions revoked.
@@ -51,20 +49,9 @@ impl CheckpointList {
             }
         }
         self.transactions.push(CheckpointTransaction {
-            tid: commit.tid(),
             log_blocks: commit.blocks(),
             images: commit.images().collect(),
         });
-    }
-
-    /// The transactions, oldest first.
-    pub fn transactions(&self) -> &[CheckpointTransaction] {
-        &self.transactions
-    }
-
-    /// Whether nothing awaits a checkpoint.
-    pub fn is_empty(&self) -> bool {
-        self.transactions.is_empty()
     }
 
     /// The log blocks that all transactions take.

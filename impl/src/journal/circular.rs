@@ -41,13 +41,8 @@ impl Circular {
     }
 
     /// The number of blocks, at least 1.
-    pub fn len(self) -> u32 {
+    pub fn blocks(self) -> u32 {
         self.end - self.first
-    }
-
-    /// Always false: a circle has at least one block.
-    pub fn is_empty(self) -> bool {
-        false
     }
 
     /// Whether a block lies on the circle.
@@ -59,7 +54,7 @@ impl Circular {
     pub fn advance(self, from: LogBlock, blocks: u32) -> LogBlock {
         debug_assert!(self.contains(from), "block {from} is outside the log");
         let offset = u64::from(from.0 - self.first) + u64::from(blocks);
-        LogBlock(self.first + (offset % u64::from(self.len())) as u32)
+        LogBlock(self.first + (offset % u64::from(self.blocks())) as u32)
     }
 }
 

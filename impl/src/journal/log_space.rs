@@ -38,7 +38,7 @@ pub struct LogSpace {
 impl LogSpace {
     /// An empty log with its head at `head`, of which at most `usable_blocks` are to be used.
     pub fn new(circular: Circular, head: LogBlock, usable_blocks: u32) -> LogSpace {
-        debug_assert!(circular.contains(head) && usable_blocks < circular.len());
+        debug_assert!(circular.contains(head) && usable_blocks < circular.blocks());
         LogSpace {
             circular,
             head,

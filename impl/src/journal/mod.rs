@@ -455,12 +455,12 @@ impl<D: Device> Join for Journal<D> {
 fn log_space(circular: Circular, options: JournalOptions) -> Result<LogSpace, JournalError> {
     let head = options.head.unwrap_or(circular.first());
     // One block stays unused, so that a full log can be told from an empty one.
-    let usable = circular.len() - 1;
+    let usable = circular.blocks() - 1;
     let usable = options.log_blocks_max.map_or(usable, |max| max.min(usable));
     if !circular.contains(head) || usable < LOG_BLOCKS_MIN {
         return Err(JournalError::Options {
             first: circular.first().0,
-            blocks: circular.len(),
+            blocks: circular.blocks(),
         });
     }
     Ok(LogSpace::new(circular, head, usable))

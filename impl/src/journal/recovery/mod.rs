@@ -139,7 +139,7 @@ pub fn recover_with_steps<D: Device>(
     let revoked = revoke::collect(&scan);
     recovered.transactions = scan.transactions.len() as u32;
     recovered.last = scan.transactions.last().map(|transaction| transaction.tid);
-    recovered.blocks_revoked = revoked.len() as u32;
+    recovered.blocks_revoked = revoked.blocks() as u32;
     let plan = replay::plan(&reader, &scan, &revoked, steps)?;
     recovered.copies_revoked = plan.copies_revoked;
     recovered.blocks_replayed = replay::write_homes(&reader, &plan, superblock.seed())?;

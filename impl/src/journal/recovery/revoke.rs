@@ -15,13 +15,8 @@ pub struct RevokeTable {
 
 impl RevokeTable {
     /// How many blocks are revoked.
-    pub fn len(&self) -> usize {
+    pub fn blocks(&self) -> usize {
         self.last.len()
-    }
-
-    /// Whether no block is revoked.
-    pub fn is_empty(&self) -> bool {
-        self.last.is_empty()
     }
 
     /// The last transaction that revoked a block, if one did.

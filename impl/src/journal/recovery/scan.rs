@@ -61,7 +61,7 @@ pub(super) fn scan<D: Device>(
     let seed = superblock.seed();
     let start = LogBlock(superblock.start);
     // One lap: a log that leads further back than its own tail is not a log.
-    let mut range = LogRange::new(reader.circular, start, reader.circular.len());
+    let mut range = LogRange::new(reader.circular, start, reader.circular.blocks());
     let mut scan = Scan {
         transactions: Vec::new(),
         end: superblock.sequence,

@@ -272,7 +272,8 @@ pub fn zero_old_eof<D: Device>(
     (fs.protocol.zero_eof)(fs, inode, size, End::Grows)
 }
 
-/// Writes the rest, which is not empty, through the page cache, and makes the cache forget it, as direct I/O would have.
+/// Writes the rest, which is not empty, through the page cache, and makes the cache forget it, as
+/// direct I/O would have.
 fn fall_back<D: Device>(
     fs: &Filesystem<D>,
     inode: &Arc<Inode>,

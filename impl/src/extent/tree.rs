@@ -323,6 +323,16 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_holds_a_full_root_of_full_leaves() {
+        // An inode has room for four leaves, and a leaf, 1,024 bytes, for 84 extents.
+        let mut tree = ExtentTree::new();
+        let mut insert = |number: u32| tree.insert(extent(2 * number, 1, 1_000, false));
+        assert!((0..4 * 84).all(|number| insert(number).is_ok()));
+        assert_eq!(insert(4 * 84), Err(TooManyExtents));
+        assert_eq!(tree.layout(), [0..84, 84..168, 168..252, 252..336]);
+    }
+
+    #[test]
     fn conversion_to_unwritten_keeps_extents_short_enough() {
         let mut tree = ExtentTree::new();
         tree.insert(extent(0, WRITTEN_LEN_MAX, 100, false)).unwrap();

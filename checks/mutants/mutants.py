@@ -27,13 +27,14 @@ becomes of it:
 
 Most mutants are built together, each behind a switch (`checks/mutants/src`), and take from a
 second to a minute or two; the compiler refuses some of those, which are then tried one by one,
-with a build for each, unless they are of steps. --every N takes each Nth of all that the files
-have, beginning with the Ith, so that nights or machines share the work; --jobs tries that many at
-a time, one for each processor unless told. Without files: the protocol, which is impl/src without
-formats, devices, invariants and mkfs; those are held to e2fsprogs and to the kernel by `cargo
-test`. Installs cargo-mutants if it is not there. Works on copies of HEAD, so that what is being
-edited is neither tested nor touched. They and what is built of them, some gigabytes, are in the
-directory MUTANTS_DIR, which is kept, or else in a temporary one.
+with a build for each, unless they are of steps, or what a function returns is of a wrong type.
+--every N takes each Nth of all that the files have, beginning with the Ith, so that nights or
+machines share the work; --jobs tries that many at a time, one for each processor unless told.
+Without files: the protocol, which is impl/src without formats, devices, invariants and mkfs; those
+are held to e2fsprogs and to the kernel by `cargo test`. Installs cargo-mutants if it is not there.
+Works on copies of HEAD, so that what is being edited is neither tested nor touched. They and what
+is built of them, some gigabytes, are in the directory MUTANTS_DIR, which is kept, or else in a
+temporary one.
 
 The report has a line for each mutant: outcome, by what, and the mutant, with tabs between. What
 has a line is not tried again, unless it survived, so a run that was killed goes on where it was.

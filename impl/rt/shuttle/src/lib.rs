@@ -46,7 +46,8 @@ pub fn acknowledged(name: &'static str, args: impl FnOnce() -> Args) {
 }
 
 /// Says that some bytes of memory that tasks share are used, under the lock that protects them.
-/// While there is only one task that is of no interest.
+/// While there is only one task that is of no interest. Judged where locks are the operations, and
+/// not their atomics.
 pub fn access(kind: Use, memory: Memory, bytes: std::ops::Range<usize>) {
     if log::is_recording() && !thread::is_alone() {
         log::access(kind, memory, bytes, switch::is_inside());

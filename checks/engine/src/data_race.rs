@@ -2,10 +2,11 @@
 //!
 //! What a lock protects is used between two operations, where no task is ever interrupted, so an
 //! execution in which the lock is missing looks like any other. But if one of two tasks changes
-//! what the other uses, something must order them; and whether anything does is known from one
-//! execution, whatever its schedule: happens-before has no edge between them. That is what
-//! FastTrack and its like look for (Flanagan and Freund, *FastTrack: efficient and precise dynamic
-//! race detection*, 2009), here over what the checked code says that it uses ([`Access`]).
+//! what the other uses, something must order them; and where nothing does, happens-before has no
+//! edge between them, whoever came first. That is what FastTrack and its like look for (Flanagan
+//! and Freund, *FastTrack: efficient and precise dynamic race detection*, 2009), here over what the
+//! checked code says that it uses ([`Access`]). An execution in which something else happens to
+//! order the two shows nothing.
 
 use crate::clock::clocks_of;
 use cutpoint_event::access::{Access, Use};

@@ -12,7 +12,7 @@ use crate::disk::bytes::{
 };
 use crate::disk::checksum::{InodeSeed, Seed};
 use crate::disk::error::{FormatError, Place, Problem, Structure};
-use crate::disk::geometry::{Geometry, INODE_SIZE, InodePosition};
+use crate::disk::geometry::{Geometry, InodePosition};
 use crate::units::{BLOCK_SIZE, Block};
 use std::ops::Range;
 
@@ -161,7 +161,7 @@ impl Inode {
             structure: Structure::Inode(at.ino()),
             block: at.block(),
         };
-        let bytes = &block[at.offset()..at.offset() + INODE_SIZE];
+        let bytes = &block[at.bytes()];
         if bytes.iter().all(|&byte| byte == 0) {
             return Err(place.fail(Problem::Unused));
         }
@@ -219,7 +219,7 @@ impl Inode {
     /// Writes every modelled field and a fresh checksum over the same inode's earlier bytes, of
     /// which the rest stays.
     pub fn encode_into(&self, block: &mut Block, at: InodePosition, seed: Seed) {
-        let bytes = &mut block[at.offset()..at.offset() + INODE_SIZE];
+        let bytes = &mut block[at.bytes()];
         put_le16(bytes, at::MODE, self.mode);
         put_le16_split(bytes, at::UID.0, at::UID.1, self.uid);
         put_le16_split(bytes, at::GID.0, at::GID.1, self.gid);
@@ -242,7 +242,7 @@ impl Inode {
     /// Writes a new inode: as [`Inode::encode_into`], but zeroes what an earlier inode of this
     /// number left.
     pub fn encode_new(&self, block: &mut Block, at: InodePosition, seed: Seed) {
-        block[at.offset()..at.offset() + INODE_SIZE].fill(0);
+        block[at.bytes()].fill(0);
         self.encode_into(block, at, seed);
     }
 
